@@ -1,0 +1,1 @@
+"""One kind of side effect a file; each declares the ports it needs."""

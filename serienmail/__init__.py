@@ -1,0 +1,1 @@
+"""Mass mail as a product, without Temporal: the rules, the mails, the database."""

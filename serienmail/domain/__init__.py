@@ -1,0 +1,1 @@
+"""The rules of mass mail: pure, typed, without input or output."""

@@ -1,0 +1,73 @@
+"""Every refusal of Serienmail, as a tree.
+
+    SerienmailError                 the root: catch it to catch them all
+    ├── InvalidOrder                a mass mail or an edit that can't be carried out as written
+    ├── CommandRefused              the right words at the wrong time, or from the wrong person
+    ├── NotFound                    no such mass mail, template, selection or account
+    ├── AlreadyExists               the id is taken
+    ├── ImportFailed                a file that can't be read at all (single bad rows are reported, not raised)
+    ├── TemplateFault               a template that can't be compiled or rendered
+    │   └── PlaceholderMissing      …because this recipient has no value for a placeholder
+    ├── TransportFailure            no mail was handed over
+    │   ├── ServerUnreachable       connect, time-out or end of file before the message was written: try again
+    │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
+    └── EnvironmentFault            Temporal, database or port is not as it must be
+
+The message is one sentence that says what happened and what to do. It never carries an address or a name:
+exceptions of activities end up in workflow histories.
+"""
+
+
+class SerienmailError(Exception):
+    """The root of all refusals."""
+
+
+class InvalidOrder(SerienmailError):
+    """A mass mail or an edit that can't be carried out as written."""
+
+
+class CommandRefused(SerienmailError):
+    """A command that its sender may not give, or not now."""
+
+
+class NotFound(SerienmailError):
+    """No such mass mail, template, selection or account."""
+
+
+class AlreadyExists(SerienmailError):
+    """The id is taken."""
+
+
+class ImportFailed(SerienmailError):
+    """A file that can't be read at all."""
+
+
+class TemplateFault(SerienmailError):
+    """A template that can't be compiled or rendered."""
+
+
+class PlaceholderMissing(TemplateFault):
+    """This recipient has no value for a placeholder.
+
+    placeholder: as written in the template, e.g. ``contact.company``.
+    """
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(f"the placeholder {placeholder} is empty; give it a default in the template")
+        self.placeholder = placeholder
+
+
+class TransportFailure(SerienmailError):
+    """No mail was handed over."""
+
+
+class ServerUnreachable(TransportFailure):
+    """Connect, time-out or end of file before the message was written."""
+
+
+class AccountRefused(TransportFailure):
+    """Log-in, TLS or sender refused; no recipient is to blame."""
+
+
+class EnvironmentFault(SerienmailError):
+    """Temporal, database or port is not as it must be."""

@@ -1,0 +1,45 @@
+"""Why somebody gets no mail: a code for programs, words for people, an order of precedence."""
+
+from enum import StrEnum
+
+
+class Exclusion(StrEnum):
+    """The reason of an excluded delivery. The members stand in their order of precedence: the first that applies counts."""
+
+    REMOVED_BY_HAND = "removed_by_hand"
+    NO_ADDRESS = "no_address"
+    INVALID_ADDRESS = "invalid_address"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    NO_OPT_IN = "no_opt_in"
+    IGNORED = "ignored"
+    CONTACT_GONE = "contact_gone"
+    DUPLICATE = "duplicate"
+    PLACEHOLDER_MISSING = "placeholder_missing"
+
+    @property
+    def words(self) -> str:
+        """The reason as operators read it."""
+        return _WORDS[self]
+
+    @property
+    def leaves_incomplete(self) -> bool:
+        """Whether a mass mail that excluded somebody for this reason ends as ``incomplete``.
+
+        Duplicates, criteria and removal by hand are what its author wanted (product.md, States).
+        """
+        return self not in (Exclusion.DUPLICATE, Exclusion.IGNORED, Exclusion.REMOVED_BY_HAND)
+
+
+_WORDS = {
+    Exclusion.REMOVED_BY_HAND: "removed by hand",
+    Exclusion.NO_ADDRESS: "no mail address",
+    Exclusion.INVALID_ADDRESS: "invalid mail address",
+    Exclusion.UNSUBSCRIBED: "unsubscribed",
+    Exclusion.SUPPRESSED: "on the suppression list",
+    Exclusion.NO_OPT_IN: "no opt-in for mass mail",
+    Exclusion.IGNORED: "ignored by criteria",
+    Exclusion.CONTACT_GONE: "contact was deleted",
+    Exclusion.DUPLICATE: "duplicate of an address that is already in",
+    Exclusion.PLACEHOLDER_MISSING: "a placeholder is empty",
+}

@@ -1,0 +1,1 @@
+"""The database: contacts, templates, orders and the ledger of deliveries."""

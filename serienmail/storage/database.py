@@ -1,0 +1,83 @@
+"""One way to the database, SQLite or PostgreSQL: read transactions and writing ones."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from serienmail.domain.errors import EnvironmentFault
+
+
+class Database:
+    """Transactions on ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
+
+    SQLite: WAL, synchronous=FULL, and every writing transaction is BEGIN IMMEDIATE: one that reads first and then
+    writes fails with "database is locked" as soon as two processes work, whatever the busy time-out.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._engine = _sqlite_engine(url) if self.is_sqlite else create_async_engine(url, pool_size=10)
+        self._writing = self._engine.execution_options(serienmail_writes=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with _reachable(self._engine) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; commits at the end, rolls back on an exception."""
+        async with _reachable(self._writing) as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _reachable(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    try:
+        begun = engine.begin()
+        connection = await begun.__aenter__()
+    except (OSError, OperationalError) as error:
+        raise EnvironmentFault(
+            "the database can't be reached; check SERIENMAIL_DATABASE_URL and that the server runs."
+        ) from error
+    try:
+        yield connection
+    except BaseException as error:
+        await begun.__aexit__(type(error), error, error.__traceback__)
+        raise
+    else:
+        await begun.__aexit__(None, None, None)
+
+
+def _sqlite_engine(url: str) -> AsyncEngine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("serienmail_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,195 @@
+"""The tables. Column comments say what the name can't."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime. SQLite keeps no zone, so UTC goes in and UTC comes out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without time zone reached the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Document = JSON().with_variant(JSONB(), "postgresql")
+BigKey = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+
+class Contact(SQLModel, table=True):
+    """A person in the CRM, as last imported."""
+
+    __tablename__: ClassVar[str] = "contact"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    key: str = Field(unique=True)  # the CRM's own number
+    salutation: str = ""
+    title: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    email: str = ""  # trimmed, else as the CRM wrote it
+    address_key: str | None = Field(default=None, index=True)  # None: empty or invalid
+    postcode: str = ""
+    city: str = ""
+    language: str = ""
+    owner: str = ""
+    time_zone: str = ""
+    opt_in: bool = False  # "send mass mail"; empty means no
+    tracking: bool = False  # consent to measuring opens
+    attributes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
+    imported_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class ContactField(SQLModel, table=True):
+    """A free attribute's name and type, learnt at import."""
+
+    __tablename__: ClassVar[str] = "contact_field"
+
+    name: str = Field(primary_key=True)
+    type: str
+    label: str = ""  # the column's heading in the CRM's export
+
+
+class Suppression(SQLModel, table=True):
+    """An address that gets no mass mail, whatever its contacts say."""
+
+    __tablename__: ClassVar[str] = "suppression"
+
+    address_key: str = Field(primary_key=True)
+    reason: str  # unsubscribed, bounced, complained, by_hand
+    since: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    source: str = ""
+
+
+class TemplateRevision(SQLModel, table=True):
+    """A template as it was saved once; never changed."""
+
+    __tablename__: ClassVar[str] = "template"
+
+    name: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    subject: str = Field(sa_column=Column(Text, nullable=False))
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    html: str = Field(default="", sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class StoredSelection(SQLModel, table=True):
+    """A selection under its content's hash, so that orders carry an id and no personal data."""
+
+    __tablename__: ClassVar[str] = "selection"
+
+    id: str = Field(primary_key=True)
+    definition: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+
+
+class StoredMassMail(SQLModel, table=True):
+    """An order and what its workflow last said about itself."""
+
+    __tablename__: ClassVar[str] = "mass_mail"
+
+    id: str = Field(primary_key=True)
+    number: int = Field(unique=True)  # short, for signed links
+    name: str
+    created_by: str = Field(index=True)
+    order: dict[str, Any] = Field(sa_column=Column("order", Document, nullable=False))
+    version: int = 0  # of this projection: a late writer never overwrites a newer one
+    state: str = Field(index=True)
+    reason: str = ""
+    scheduled_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class Stage(SQLModel, table=True):
+    """A stage of a mass mail: who may send for it now."""
+
+    __tablename__: ClassVar[str] = "stage"
+
+    mass_mail_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)  # 0 the mass mail, 1–3 its follow-ups
+    epoch: int = 0  # grows with every start of sending; an older epoch claims nothing
+    open: bool = False
+    revision: int = 0  # of the order whose recipients are loaded
+    template: str = ""  # name@revision
+    loaded_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class Delivery(SQLModel, table=True):
+    """The ledger: one mail to one recipient in one stage."""
+
+    __tablename__: ClassVar[str] = "delivery"
+    __table_args__ = (
+        Index("delivery_once", "mass_mail_id", "stage", "address_key", unique=True,
+              sqlite_where=text("state <> 'excluded'"), postgresql_where=text("state <> 'excluded'")),
+        Index("delivery_state", "mass_mail_id", "stage", "state", "seq"),
+        Index("delivery_open_address", "address_key",
+              sqlite_where=text("state IN ('pending', 'deferred')"),
+              postgresql_where=text("state IN ('pending', 'deferred')")),
+    )  # fmt: skip
+
+    mass_mail_id: str = Field(primary_key=True)
+    stage: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True)  # dense from 1
+    contact_id: int = Field(sa_column=Column(BigKey, nullable=False))
+    address: str = ""
+    address_key: str | None = None
+    state: str
+    reason: str = ""  # an exclusion's code
+    token: str | None = None  # of the last claim
+    epoch: int = 0
+    template: str = ""  # the revision that was sent
+    tracked: bool = False  # the mail carried a pixel
+    doubted: bool = False  # was `unknown` once: never excluded, cancelled, rejected or failed after
+    attempts: int = 0
+    next_try_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    handed_over_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    reply: str = Field(default="", sa_column=Column(Text, nullable=False))
+    message_id: str = ""
+    dated_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    opened_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    unsubscribed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class Event(SQLModel, table=True):
+    """What people did, append-only."""
+
+    __tablename__: ClassVar[str] = "event"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    kind: str  # opened, unsubscribed, late_reply
+    mass_mail_id: str
+    stage: int
+    seq: int
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    detail: str = ""
+
+    __table_args__ = (Index("event_of_delivery", "mass_mail_id", "stage", "seq", "kind"),)
+
+
+contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
+contact_field = ContactField.__table__  # type: ignore[attr-defined]
+suppression = Suppression.__table__  # type: ignore[attr-defined]
+template = TemplateRevision.__table__  # type: ignore[attr-defined]
+selection = StoredSelection.__table__  # type: ignore[attr-defined]
+mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]
+stage = Stage.__table__  # type: ignore[attr-defined]
+delivery = Delivery.__table__  # type: ignore[attr-defined]
+event = Event.__table__  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Starting and steering mass mails: client, command line, embedded environment, rehearsal."""

@@ -1,0 +1,1 @@
+"""What recipients reach over HTTP: pixel, unsubscribe, health."""

@@ -1,0 +1,1 @@
+"""When, in which order and for how long: the durable workflows."""
