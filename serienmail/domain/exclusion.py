@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Exclusion(StrEnum):
-    """The reason of an excluded delivery. The members stand in their order of precedence: the first that applies counts."""
+    """The reason of an excluded delivery. Members stand in their order of precedence: the first that applies counts."""
 
     REMOVED_BY_HAND = "removed_by_hand"
     NO_ADDRESS = "no_address"

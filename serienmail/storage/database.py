@@ -14,7 +14,7 @@ from serienmail.domain.errors import EnvironmentFault
 
 
 class Database:
-    """Transactions on ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
+    """Transactions on ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``. No exception shows a parameter's value.
 
     SQLite: WAL, synchronous=FULL, and every writing transaction is BEGIN IMMEDIATE: one that reads first and then
     writes fails with "database is locked" as soon as two processes work, whatever the busy time-out.
@@ -23,7 +23,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self._engine = _sqlite_engine(url) if self.is_sqlite else create_async_engine(url, pool_size=10)
+        self._engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
         self._writing = self._engine.execution_options(serienmail_writes=True)
 
     @asynccontextmanager
@@ -61,11 +61,15 @@ async def _reachable(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await begun.__aexit__(None, None, None)
 
 
+def _postgresql_engine(url: str) -> AsyncEngine:
+    return create_async_engine(url, pool_size=10, hide_parameters=True)
+
+
 def _sqlite_engine(url: str) -> AsyncEngine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": 30})
+    engine = create_async_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:

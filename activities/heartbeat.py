@@ -1,0 +1,26 @@
+"""Heartbeats from a task of their own, so that a long wait inside an activity can't starve them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+INTERVAL = 5.0
+"""Seconds. Cancellation reaches an activity only through a heartbeat's answer."""
+
+
+@asynccontextmanager
+async def beating(progress: Callable[[], int] | None = None) -> AsyncIterator[None]:
+    """Beat while the block runs; progress: a count shown in the Temporal UI."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat(*([progress()] if progress else []))
+            await asyncio.sleep(INTERVAL)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

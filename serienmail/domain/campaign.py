@@ -1,0 +1,226 @@
+"""A running mass mail with its follow-ups: what it remembers, what it says, and what commands do to it.
+
+Mutable, but without input, output or a clock of its own: its workflow tells it the time and does what it decides.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from serienmail.domain.commands import (
+    Command,
+    Delete,
+    Edit,
+    Finish,
+    Phase,
+    Restart,
+    SendAgain,
+    Situation,
+    StageStatus,
+    Stop,
+    edit_stops,
+    past_due,
+    refusal,
+)
+from serienmail.domain.mass_mail import MAX_FOLLOW_UPS, FollowUp, MassMail
+from serienmail.domain.stage_run import StageRun
+from serienmail.domain.states import MassMailState
+from serienmail.domain.status import Status, state_of
+
+TEMPORAL_UI = "Temporal UI"
+"""Who asks if a stop comes without input, as the UI sends it: access to the UI is an administrator's access."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassMailRun:
+    """An order, and how to carry it out.
+
+    administrators: user ids that may stop and delete what others created. lead: an edit this close to delivery stops
+    the mass mail. slice_size: recipients a send activity; None: by their number.
+    stopped, epoch, snapshot, version: why and where a run that replaces a lost one waits to go on.
+    """
+
+    order: MassMail
+    administrators: tuple[str, ...] = ()
+    lead: timedelta = timedelta(minutes=15)
+    slice_size: int | None = None
+    stopped: str = ""
+    epoch: int = 0
+    snapshot: int = 1
+    version: int = 0
+
+
+class Campaign:
+    """One mass mail while it runs.
+
+    stages: 0 and three follow-ups, of which the order uses as many as it has.
+    snapshot: which loading of recipients is wanted; loaded: which is there.
+    ended: when stage 0 was out; follow-ups count their days from it.
+    """
+
+    def __init__(self, run: MassMailRun, now: datetime) -> None:
+        self.order = replace(run.order, due=run.order.due or now)
+        self.stages = [StageRun(n, run.stopped) for n in range(MAX_FOLLOW_UPS + 1)]
+        self.snapshot, self.loaded = run.snapshot, 0
+        self.ended: datetime | None = None
+        self.edits = 0
+        self.version = run.version + 1
+        self.waits_for_processing = not run.stopped
+        self.finish_asked = self.again_asked = self.deleted = False
+        self._run = run
+        self._outcome: tuple[MassMailState, str] | None = None
+        self._last_command = self._last_refusal = ""
+
+    @property
+    def used_stages(self) -> list[StageRun]:
+        """Stage 0 and the follow-ups that are ordered."""
+        return self.stages[: len(self.order.follow_ups) + 1]
+
+    def status(self) -> Status:
+        """What it says about itself."""
+        state, reason = self._state()
+        return Status(
+            order=self.order,
+            state=state,
+            revision=self.edits + 1,
+            version=self.version,
+            reason=reason,
+            stages=tuple(self._statuses().values()),
+            last_command=self._last_command,
+            last_refusal=self._last_refusal,
+        )
+
+    def rule(self, stage: StageRun) -> FollowUp | None:
+        """A follow-up's rule; None for stage 0 and for one that an edit took out."""
+        return self.order.follow_ups[stage.number - 1] if 0 < stage.number <= len(self.order.follow_ups) else None
+
+    def due(self, stage: StageRun) -> datetime | None:
+        """When the stage is due; None while that depends on the mass mail's end."""
+        if stage.moved_to:
+            return stage.moved_to
+        if stage.number == 0:
+            return self.order.due
+        rule = self.rule(stage)
+        if rule is None:
+            return None
+        return rule.due(self.ended) if self.ended else rule.on
+
+    def enter(self, stage: StageRun, phase: Phase, reason: str = "") -> None:
+        """A stage goes on to another phase."""
+        stage.phase, stage.reason = phase, reason
+        self.waits_for_processing = False
+        self.changed()
+
+    def end(self, state: MassMailState, reason: str) -> None:
+        """Nothing is due any more."""
+        self._outcome = state, reason
+        self.changed()
+
+    def goes_on(self) -> None:
+        """Something is due again."""
+        self.again_asked, self._outcome = False, None
+
+    def changed(self) -> None:
+        """There is something new to say."""
+        self.version += 1
+
+    def refusal(self, command: Command, now: datetime) -> str | None:
+        """Why this command changes nothing now; None if it is accepted."""
+        return refusal(command, self._situation(now))
+
+    def obey(self, command: Command | str, now: datetime) -> None:
+        """Carry a command out, or remember why not. A text is the reason why one couldn't even be read."""
+        if isinstance(command, str):
+            self._last_refusal = f"{_moment(now)}: {command}"
+        elif refused := self.refusal(command, now):
+            self._last_refusal = f"{_moment(now)}, {_described(command)}: {refused}"
+        else:
+            self._last_command = f"{_moment(now)}, {_described(command)}"
+            self._carry_out(command, now)
+        self.changed()
+
+    def _carry_out(self, command: Command, now: datetime) -> None:
+        match command:
+            case Edit():
+                self._edit(command, now)
+            case Stop():
+                for stage in self._open_stages(command.stage):
+                    stage.stop(f"stopped by {command.by}")
+            case Restart():
+                self._restart(command, now)
+            case Delete():
+                for stage in self._open_stages(command.stage):
+                    stage.delete(f"deleted by {command.by}")
+                self.deleted = self.deleted or not command.stage
+            case Finish():
+                self.finish_asked = True
+            case SendAgain():
+                self.again_asked = True
+
+    def _edit(self, command: Edit, now: datetime) -> None:
+        comes_late = edit_stops(self._situation(now))
+        before, self.order = self.order, command.apply(self.order)
+        self.edits += 1
+        for stage in self.stages:
+            if _time_of(before, stage) != _time_of(self.order, stage):
+                stage.moved_to = None
+        if _recipients_of(before) != _recipients_of(self.order) and not self.stages[0].begun:
+            self.snapshot += 1
+        if comes_late:
+            for stage in self._open_stages(None):
+                stage.stop("edited shortly before its time; restart it when it is right")
+
+    def _restart(self, command: Restart, now: datetime) -> None:
+        missed = {status.number for status in past_due(self._situation(now), command.stage)}
+        for stage in self._open_stages(command.stage):
+            if not stage.begun and (stage.number in missed or stage.number == (command.stage or 0)):
+                stage.moved_to = command.due or (now if command.now else stage.moved_to)
+            if stage.stopped:
+                stage.restart()
+
+    def _state(self) -> tuple[MassMailState, str]:
+        if self._outcome is not None:
+            return self._outcome
+        if self.waits_for_processing and not self.stages[0].stopped:
+            return MassMailState.WAITING_FOR_PROCESSING, ""
+        statuses = self._statuses()
+        reasons = [status.reason for status in statuses.values() if status.reason and not status.phase.is_ended]
+        return state_of(statuses), reasons[0] if reasons else ""
+
+    def _statuses(self) -> dict[int, StageStatus]:
+        return {stage.number: stage.status(self.due(stage)) for stage in self.used_stages}
+
+    def _situation(self, now: datetime) -> Situation:
+        return Situation(
+            order=self.order,
+            state=self._state()[0],
+            stages=self._statuses(),
+            now=now,
+            administrators=(*self._run.administrators, TEMPORAL_UI),
+            lead=self._run.lead,
+        )
+
+    def _open_stages(self, number: int | None) -> list[StageRun]:
+        """The stage of this number, or all; without those that are over."""
+        return [stage for stage in self.used_stages if number in (None, stage.number) and not stage.phase.is_ended]
+
+
+def _time_of(order: MassMail, stage: StageRun) -> object:
+    if stage.number == 0:
+        return order.due
+    rules = order.follow_ups
+    return (rules[stage.number - 1].after, rules[stage.number - 1].on) if stage.number <= len(rules) else None
+
+
+def _recipients_of(order: MassMail) -> tuple[object, ...]:
+    """What of an order decides whom it goes to, and whether each can be written to."""
+    templates = (order.template, *(rule.template for rule in order.follow_ups))
+    return order.selection, order.opted_in_only, order.on_missing, templates
+
+
+def _described(command: Command) -> str:
+    stage = getattr(command, "stage", None)
+    return f"{command.kind.replace('_', ' ')}{f' follow-up {stage}' if stage else ''} by {command.by}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,254 @@
+"""What people may tell a running mass mail, and who may tell it when (product.md, F5, R6, R8–R10)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.mass_mail import FollowUp, MassMail, OnMissing, check_future, check_order
+from serienmail.domain.states import MassMailState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Change what isn't sent yet. None leaves a thing as it is; follow_ups replaces them all."""
+
+    by: str
+    kind: Literal["edit"] = "edit"
+    name: str | None = None
+    template: str | None = None
+    selection: str | None = None
+    due: datetime | None = None
+    follow_ups: tuple[FollowUp, ...] | None = None
+    opted_in_only: bool | None = None
+    on_missing: OnMissing | None = None
+
+    def apply(self, order: MassMail) -> MassMail:
+        """The order with this edit."""
+        changes = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("by", "kind")}
+        return replace(order, **{name: value for name, value in changes.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Send nothing more until a restart. stage: one follow-up alone; None: everything."""
+
+    by: str
+    kind: Literal["stop"] = "stop"
+    stage: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Go on where the ledger is. due or now: needed if a stage's time passed while it was stopped."""
+
+    by: str
+    kind: Literal["restart"] = "restart"
+    stage: int | None = None
+    due: datetime | None = None
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Send nothing more, ever. stage: one follow-up alone; None: the mass mail with its follow-ups."""
+
+    by: str
+    kind: Literal["delete"] = "delete"
+    stage: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """Leave those out who got none; the mass mail can't be changed any more."""
+
+    by: str
+    kind: Literal["finish"] = "finish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendAgain:
+    """Look again at everybody who was excluded, failed or rejected; never at anybody sent or in doubt."""
+
+    by: str
+    kind: Literal["send_again"] = "send_again"
+
+
+Command = Edit | Stop | Restart | Delete | Finish | SendAgain
+
+
+class Phase(StrEnum):
+    """Where a stage is."""
+
+    LOADING = "loading"
+    WAITING = "waiting"
+    SENDING = "sending"
+    WAITING_TO_CONTINUE = "waiting_to_continue"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    OVER = "over"
+    DELETED = "deleted"
+
+    @property
+    def is_ended(self) -> bool:
+        """Nothing more comes."""
+        return self in (Phase.OVER, Phase.DELETED)
+
+    @property
+    def is_sending(self) -> bool:
+        """Mails may be in hand."""
+        return self in (Phase.SENDING, Phase.WAITING_TO_CONTINUE, Phase.STOPPING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStatus:
+    """One stage as people see it.
+
+    due: None while it depends on the mass mail's end. begun: its sending was started once.
+    stopped: a stop is in force, even if mails in hand are still being finished (phase ``stopping``).
+    reason: why it is stopped or waits to continue.
+    """
+
+    number: int
+    phase: Phase
+    due: datetime | None = None
+    begun: bool = False
+    stopped: bool = False
+    reason: str = ""
+
+    @property
+    def is_untouchable(self) -> bool:
+        """Whether it works and no stop is in force, so that an edit would meet mails in hand."""
+        return not self.stopped and (self.phase.is_sending or self.phase is Phase.LOADING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a rule must know.
+
+    lead: an edit this close to delivery stops the mass mail (R9).
+    """
+
+    order: MassMail
+    state: MassMailState
+    stages: Mapping[int, StageStatus]
+    now: datetime
+    administrators: tuple[str, ...] = ()
+    lead: timedelta = timedelta(minutes=15)
+
+
+def refusal(command: Command, situation: Situation) -> str | None:
+    """Why this command changes nothing now, in one sentence; None if it is accepted."""
+    if situation.state.is_final:
+        return f"This mass mail is {situation.state.replace('_', ' ')}; it can't be changed any more."
+    return _not_entitled(command, situation) or _RULES[type(command)](command, situation)
+
+
+def edit_stops(situation: Situation) -> bool:
+    """Whether an edit comes so close to delivery that the mass mail must be restarted by hand (R9)."""
+    first = situation.stages[0]
+    return first.phase is Phase.WAITING and first.due is not None and first.due - situation.now <= situation.lead
+
+
+def past_due(situation: Situation, stage: int | None) -> list[StageStatus]:
+    """The stages a restart would reach whose time has passed."""
+    return [
+        status
+        for status in _aimed_at(situation, stage)
+        if status.stopped and not status.begun and status.due is not None and status.due < situation.now
+    ]
+
+
+def _not_entitled(command: Command, situation: Situation) -> str | None:
+    if command.by == situation.order.created_by:
+        return None
+    if isinstance(command, Stop | Delete) and command.by in situation.administrators:
+        return None
+    others = " or an administrator" if isinstance(command, Stop | Delete) else ""
+    return f"Only {situation.order.created_by}, who created this mass mail,{others} may {_verb(command)} it; ask them."
+
+
+def _verb(command: Command) -> str:
+    return command.kind.replace("_", " ")
+
+
+def _aimed_at(situation: Situation, stage: int | None) -> list[StageStatus]:
+    return [status for number, status in situation.stages.items() if stage in (None, number)]
+
+
+def _refuse_edit(command: Edit, situation: Situation) -> str | None:
+    first, order = situation.stages[0], situation.order
+    if first.is_untouchable:
+        return f"It is {first.phase.replace('_', ' ')}: stop it first, then edit and restart it."
+    edited = command.apply(order)
+    unsent = replace(edited, follow_ups=order.follow_ups, name=order.name)
+    if unsent != order and first.phase.is_ended:
+        return "The mass mail itself is out; only its follow-ups can still be edited."
+    if first.begun and (edited.selection, edited.opted_in_only) != (order.selection, order.opted_in_only):
+        return "Some recipients have got their mail already; the selection can't be changed any more."
+    for number, rule in enumerate(order.follow_ups, start=1):
+        new = edited.follow_ups[number - 1] if number <= len(edited.follow_ups) else None
+        if new != rule and (situation.stages[number].begun or situation.stages[number].phase.is_ended):
+            return f"Follow-up {number} has begun; it can't be changed any more."
+    return _invalid(replace(edited, due=command.due), situation.now)
+
+
+def _invalid(order: MassMail, now: datetime) -> str | None:
+    try:
+        check_order(order, now)
+    except InvalidOrder as error:
+        return str(error)
+    return None
+
+
+def _refuse_stop(command: Stop, situation: Situation) -> str | None:
+    aimed = _aimed_at(situation, command.stage)
+    if not aimed:
+        return f"There is no stage {command.stage}; see its stages with 'show'."
+    if all(status.phase.is_ended for status in aimed):
+        return "Nothing is left to stop: everything is out."
+    if all(status.phase.is_ended or status.stopped for status in aimed):
+        return "It is stopped already; restart it or delete it."
+    return None
+
+
+def _refuse_restart(command: Restart, situation: Situation) -> str | None:
+    if not any(status.stopped for status in _aimed_at(situation, command.stage)):
+        return "It isn't stopped, so it can't be restarted."
+    if command.due is not None:
+        try:
+            check_future(command.due, situation.now)
+        except InvalidOrder as error:
+            return str(error)
+    missed = past_due(situation, command.stage)
+    if missed and command.due is None and not command.now:
+        times = ", ".join(f"stage {s.number} was due {s.due:%Y-%m-%d %H:%M %Z}" for s in missed)
+        return f"Its time has passed ({times}): restart it with a new time, or with now."
+    return None
+
+
+def _refuse_delete(command: Delete, situation: Situation) -> str | None:
+    aimed = _aimed_at(situation, command.stage)
+    if not aimed:
+        return f"There is no stage {command.stage}; see its stages with 'show'."
+    if command.stage is not None and all(status.phase.is_ended for status in aimed):
+        return f"Stage {command.stage} is over; nothing of it is left to delete."
+    return None
+
+
+def _refuse_end(command: Finish | SendAgain, situation: Situation) -> str | None:
+    if situation.state in (MassMailState.INCOMPLETE, MassMailState.INCOMPLETE_WITH_ERRORS):
+        return None
+    return f"It isn't through yet, so there is nothing to {_verb(command)}; wait until it is incomplete, or stop it."
+
+
+_RULES: Mapping[type, Callable[[Any, Situation], str | None]] = {
+    Edit: _refuse_edit,
+    Stop: _refuse_stop,
+    Restart: _refuse_restart,
+    Delete: _refuse_delete,
+    Finish: _refuse_end,
+    SendAgain: _refuse_end,
+}

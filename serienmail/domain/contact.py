@@ -1,0 +1,56 @@
+"""What is known about a contact: its built-in fields, its free attributes, and the types of both."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+Value = str | int | float | bool | date | None
+
+LARGEST_NUMBER = 10**15 - 1
+"""Numbers of up to 15 digits are the same in Python and in both databases."""
+
+
+class FieldType(StrEnum):
+    """What a field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    BOOLEAN = "boolean"
+
+
+BUILT_IN_FIELDS: Mapping[str, FieldType] = MappingProxyType({
+    "key": FieldType.TEXT,
+    "salutation": FieldType.TEXT,
+    "title": FieldType.TEXT,
+    "first_name": FieldType.TEXT,
+    "last_name": FieldType.TEXT,
+    "company": FieldType.TEXT,
+    "email": FieldType.TEXT,
+    "postcode": FieldType.TEXT,
+    "city": FieldType.TEXT,
+    "language": FieldType.TEXT,
+    "owner": FieldType.TEXT,
+    "time_zone": FieldType.TEXT,
+    "opt_in": FieldType.BOOLEAN,
+    "tracking": FieldType.BOOLEAN,
+})  # fmt: skip
+"""The fields every contact has, by the name they bear in criteria and, as ``contact.<field>``, in templates."""
+
+_TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
+def attribute_name(heading: str) -> str:
+    """A heading as the name of a free attribute: "Kunde seit" becomes ``kunde_seit``; empty if nothing is left.
+
+    A name starts with a letter, for the template sandbox refuses a leading underscore.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "_", heading.lower().translate(_TRANSCRIPTIONS)).strip("_")
+    return f"field_{slug}" if slug[:1].isdigit() else slug
+
+
+def is_attribute_name(name: str) -> bool:
+    """Whether a free attribute can bear this name: it is a slug, and no built-in field's."""
+    return name != "" and attribute_name(name) == name and name not in BUILT_IN_FIELDS

@@ -1,0 +1,288 @@
+"""Criteria pick contacts by their fields: comparisons, combined by all, any and not."""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, assert_never, cast
+
+from serienmail.domain.contact import LARGEST_NUMBER, FieldType, Value
+from serienmail.domain.errors import InvalidOrder
+
+Plain = str | int | float | bool
+"""A value to compare with, as JSON knows it. A date is ISO text, which orders as dates do."""
+
+
+class Operator(StrEnum):
+    """How a field is compared."""
+
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+    IN = "in"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    EMPTY = "empty"
+
+
+class _Combinable:
+    __slots__ = ()
+
+    def __and__(self, other: "Criterion") -> "AllOf":
+        return AllOf((cast("Criterion", self), other))
+
+    def __or__(self, other: "Criterion") -> "AnyOf":
+        return AnyOf((cast("Criterion", self), other))
+
+    def __invert__(self) -> "Not":
+        return Not(cast("Criterion", self))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(_Combinable):
+    """One field, compared with a value; with several for ``in``, with none for ``empty``.
+
+    A field without a value (None or "") fails every comparison but ``empty`` and ``ne``. Texts are compared by
+    code points, so case matters everywhere, in ``contains`` and ``starts_with`` too: the answer is the same here,
+    on SQLite and on PostgreSQL.
+    """
+
+    field: str
+    operator: Operator
+    value: Plain | tuple[Plain, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(_Combinable):
+    """Every part applies."""
+
+    of: tuple["Criterion", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(_Combinable):
+    """At least one part applies."""
+
+    of: tuple["Criterion", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(_Combinable):
+    """The part doesn't apply."""
+
+    of: "Criterion"
+
+
+Criterion = Comparison | AllOf | AnyOf | Not
+
+
+@dataclass(frozen=True, slots=True)
+class where:  # lower case: it reads as a word, where("city").eq("Ulm") & ~where("email").empty()
+    """A field, about to be compared."""
+
+    field: str
+
+    def eq(self, value: Plain | date) -> Comparison:
+        return self._compared(Operator.EQ, value)
+
+    def ne(self, value: Plain | date) -> Comparison:
+        return self._compared(Operator.NE, value)
+
+    def lt(self, value: Plain | date) -> Comparison:
+        return self._compared(Operator.LT, value)
+
+    def le(self, value: Plain | date) -> Comparison:
+        return self._compared(Operator.LE, value)
+
+    def gt(self, value: Plain | date) -> Comparison:
+        return self._compared(Operator.GT, value)
+
+    def ge(self, value: Plain | date) -> Comparison:
+        return self._compared(Operator.GE, value)
+
+    def in_(self, *values: Plain | date) -> Comparison:
+        return Comparison(self.field, Operator.IN, tuple(_plain(value) for value in values))
+
+    def contains(self, value: str) -> Comparison:
+        return self._compared(Operator.CONTAINS, value)
+
+    def starts_with(self, value: str) -> Comparison:
+        return self._compared(Operator.STARTS_WITH, value)
+
+    def empty(self) -> Comparison:
+        return Comparison(self.field, Operator.EMPTY)
+
+    def _compared(self, operator: Operator, value: Plain | date) -> Comparison:
+        return Comparison(self.field, operator, _plain(value))
+
+
+def matches(criterion: Criterion, contact: Mapping[str, Value]) -> bool:
+    """Whether the criterion applies to this contact; it must have passed ``check``."""
+    match criterion:
+        case Comparison():
+            return _compares(criterion, contact.get(criterion.field))
+        case AllOf(of):
+            return all(matches(part, contact) for part in of)
+        case AnyOf(of):
+            return any(matches(part, contact) for part in of)
+        case Not(of):
+            return not matches(of, contact)
+        case _:
+            assert_never(criterion)
+
+
+_TESTS: Mapping[Operator, Callable[[Any, Any], bool]] = {
+    Operator.EQ: operator.eq,
+    Operator.NE: operator.ne,
+    Operator.LT: operator.lt,
+    Operator.LE: operator.le,
+    Operator.GT: operator.gt,
+    Operator.GE: operator.ge,
+    Operator.IN: lambda actual, values: actual in values,
+    Operator.CONTAINS: operator.contains,
+    Operator.STARTS_WITH: str.startswith,
+}
+
+
+def _compares(comparison: Comparison, actual: Value) -> bool:
+    if actual is None or actual == "":
+        return comparison.operator in (Operator.EMPTY, Operator.NE)
+    if comparison.operator is Operator.EMPTY:
+        return False
+    return _TESTS[comparison.operator](_plain(actual), comparison.value)
+
+
+def _plain(value: Plain | date) -> Plain:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def to_document(criterion: Criterion) -> dict[str, Any]:
+    """The criterion as it stands in order files: ``{"all": [{"field": "city", "op": "eq", "value": "Ulm"}]}``."""
+    match criterion:
+        case Comparison(field, operator, None):
+            return {"field": field, "op": operator.value}
+        case Comparison(field, operator, value):
+            return {"field": field, "op": operator.value, "value": list(value) if isinstance(value, tuple) else value}
+        case AllOf(of):
+            return {"all": [to_document(part) for part in of]}
+        case AnyOf(of):
+            return {"any": [to_document(part) for part in of]}
+        case Not(of):
+            return {"not": to_document(of)}
+        case _:
+            assert_never(criterion)
+
+
+def from_document(document: object) -> Criterion:
+    """Read what ``to_document`` writes, from JSON or TOML; InvalidOrder if it is something else."""
+    match document:
+        case {"all": [_, *_] as parts, **rest} if not rest:
+            return AllOf(tuple(from_document(part) for part in parts))
+        case {"any": [_, *_] as parts, **rest} if not rest:
+            return AnyOf(tuple(from_document(part) for part in parts))
+        case {"not": part, **rest} if not rest:
+            return Not(from_document(part))
+        case {"field": str(field), "op": str(op), **rest} if rest.keys() <= {"value"}:
+            return Comparison(field, _operator(op), _value_from(rest.get("value")))
+        case _:
+            raise InvalidOrder(
+                "a criterion can't be read; write {field = …, op = …, value = …}, {all = […]}, {any = […]}"
+                " or {not = …}."
+            )
+
+
+def _operator(name: str) -> Operator:
+    if name not in list(Operator):
+        raise InvalidOrder(f"there is no operator '{name}'; use one of {', '.join(Operator)}.")
+    return Operator(name)
+
+
+def _value_from(value: object) -> Plain | tuple[Plain, ...] | None:
+    match value:
+        case None:
+            return None
+        case list():
+            return tuple(_plain_from(part) for part in value)
+        case _:
+            return _plain_from(value)
+
+
+def _plain_from(value: object) -> Plain:
+    if isinstance(value, datetime) or not isinstance(value, Plain | date):
+        raise InvalidOrder("a criterion compares with something else than text, number, date or boolean; correct it.")
+    return _plain(value)
+
+
+def check(criterion: Criterion, fields: Mapping[str, FieldType]) -> None:
+    """InvalidOrder unless every field is known and compared in a way its type can be."""
+    match criterion:
+        case Comparison():
+            _check_comparison(criterion, fields)
+        case AllOf(of) | AnyOf(of):
+            for part in of:
+                check(part, fields)
+        case Not(of):
+            check(of, fields)
+        case _:
+            assert_never(criterion)
+
+
+_ORDERED = {Operator.EQ, Operator.NE, Operator.LT, Operator.LE, Operator.GT, Operator.GE, Operator.IN, Operator.EMPTY}
+_OPERATORS = {
+    FieldType.TEXT: set(Operator),
+    FieldType.NUMBER: _ORDERED,
+    FieldType.DATE: _ORDERED,
+    FieldType.BOOLEAN: {Operator.EQ, Operator.NE, Operator.EMPTY},
+}
+_EXPECTED = {
+    FieldType.TEXT: "a text, or with 'empty' instead of the text \"\"",
+    FieldType.NUMBER: "a number of at most 15 digits",
+    FieldType.DATE: "a date such as 2026-12-31",
+    FieldType.BOOLEAN: "true or false",
+}
+
+
+def _check_comparison(comparison: Comparison, fields: Mapping[str, FieldType]) -> None:
+    name, operator, value = comparison.field, comparison.operator, comparison.value
+    if name not in fields:
+        raise InvalidOrder(f"contacts have no field '{name}'; {_advice(name, fields)}.")
+    kind = fields[name]
+    if operator not in _OPERATORS[kind]:
+        possible = ", ".join(op for op in Operator if op in _OPERATORS[kind])
+        raise InvalidOrder(f"'{operator}' can't be asked of '{name}', a {kind}; use one of {possible}.")
+    if operator is Operator.EMPTY:
+        if value is not None:
+            raise InvalidOrder(f"'empty' takes no value; remove it from the criterion on '{name}'.")
+    elif value in (None, ()) or (operator is Operator.IN) != isinstance(value, tuple):
+        raise InvalidOrder(f"the criterion on '{name}' needs a list of values for 'in', else one value; correct it.")
+    elif not all(_fits(part, kind) for part in (value if isinstance(value, tuple) else (value,))):
+        raise InvalidOrder(f"'{name}' is a {kind}; compare it with {_EXPECTED[kind]}.")
+
+
+def _advice(name: str, fields: Mapping[str, FieldType]) -> str:
+    nearest = get_close_matches(name, fields, n=1)
+    return f"did you mean '{nearest[0]}'" if nearest else f"use one of {', '.join(fields)}"
+
+
+def _fits(value: Plain | None, kind: FieldType) -> bool:
+    match kind:
+        case FieldType.TEXT:
+            return isinstance(value, str) and value != "" and "\0" not in value  # PostgreSQL knows no NUL
+        case FieldType.NUMBER:
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
+        case FieldType.DATE:
+            return isinstance(value, str) and _is_iso_date(value)
+        case FieldType.BOOLEAN:
+            return isinstance(value, bool)
+
+
+def _is_iso_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text  # fromisoformat takes 20261231 too, which orders wrongly
+    except ValueError:
+        return False

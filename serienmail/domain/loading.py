@@ -1,0 +1,84 @@
+"""Whom a stage goes to: what is asked of the database, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from serienmail.domain.delivery import Counts, StageKey
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.mass_mail import EVERYONE, Audience, MassMail, OnMissing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A snapshot of recipients for one stage.
+
+    revision: of the order; loading the same revision twice gives the stored counts.
+    selection: id of a stored selection (stage 0). audience: a part of those who got stage 0 (follow-ups).
+    ignore: id of a stored selection whose members are left out.
+    templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
+    """
+
+    key: StageKey
+    revision: int
+    opted_in_only: bool
+    on_missing: OnMissing
+    templates: tuple[str, ...]
+    selection: str = EVERYONE
+    audience: Audience | None = None
+    ignore: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stage's recipients in numbers.
+
+    missing: for each placeholder that is empty for somebody, for how many; empty if these were excluded.
+    """
+
+    counts: Counts
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing may be sent to them, in one sentence; None if all is well."""
+        if self.missing:
+            listed = ", ".join(f"{name} for {count}" for name, count in sorted(self.missing.items()))
+            return (
+                f"Placeholders are empty for some recipients ({listed}): "
+                "give defaults in the template, complete the contacts, or order to exclude them."
+            )
+        if self.counts.will_receive == 0:
+            return f"No recipients are left of {self.counts.selected} selected{_by_reason(self.counts)}; select others."
+        return None
+
+
+def _by_reason(counts: Counts) -> str:
+    if not counts.excluded:
+        return ""
+    return " (" + ", ".join(f"{n} {Exclusion(code).words}" for code, n in sorted(counts.excluded.items())) + ")"
+
+
+def first_load(order: MassMail, revision: int) -> Load:
+    """Loading the mass mail itself; its recipients must be able to fill the follow-ups' templates too."""
+    return Load(
+        key=StageKey(order.id, 0),
+        revision=revision,
+        opted_in_only=order.opted_in_only,
+        on_missing=order.on_missing,
+        templates=(order.template, *(rule.template for rule in order.follow_ups)),
+        selection=order.selection,
+    )
+
+
+def follow_up_load(order: MassMail, revision: int, stage: int) -> Load:
+    """Loading a follow-up (1–3), when it is due."""
+    rule = order.follow_ups[stage - 1]
+    return Load(
+        key=StageKey(order.id, stage),
+        revision=revision,
+        opted_in_only=order.opted_in_only,
+        on_missing=OnMissing.EXCLUDE,  # weeks later nobody waits for an answer: the others get theirs
+        templates=(rule.template,),
+        audience=rule.audience,
+        ignore=rule.ignore,
+    )

@@ -1,0 +1,123 @@
+"""A mass mail as it is ordered: whom, what, when, and which follow-ups."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.template import TemplateRef
+
+MAX_FOLLOW_UPS = 3
+EVERYONE = "everyone"
+"""The id of the selection that has no criteria."""
+
+
+class Audience(StrEnum):
+    """Who of a mass mail's recipients gets a follow-up (product.md, F2)."""
+
+    RECEIVED = "received"
+    OPENED = "opened"
+    NOT_OPENED = "not_opened"
+
+
+class OnMissing(StrEnum):
+    """What to do if a placeholder is empty for a recipient."""
+
+    REFUSE = "refuse"
+    EXCLUDE = "exclude"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """One follow-up: its own template, to a part of those who got the mass mail.
+
+    template: ``name@revision``.
+    after: how long after the mass mail's end; or on: an aware date and time. Exactly one of the two.
+    ignore: id of a stored selection; who is in it when the follow-up is due gets none.
+    """
+
+    template: str
+    audience: Audience
+    after: timedelta | None = None
+    on: datetime | None = None
+    ignore: str | None = None
+
+    def due(self, ended: datetime) -> datetime:
+        """When it is due if the mass mail ended then."""
+        return self.on or ended + (self.after or timedelta())
+
+    @property
+    def when(self) -> str:
+        """In words."""
+        if self.on:
+            return f"on {self.on:%Y-%m-%d %H:%M %Z}"
+        return f"{(self.after or timedelta()).days} days after the end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassMail:
+    """An order. It carries ids only, since workflow histories keep it: no address, no name of a recipient.
+
+    id: lower-case letters, digits, ``-``; it names the workflow.
+    created_by: user id. account: name of a sending account in the settings.
+    template: ``name@revision``. selection: id of a stored selection.
+    due: aware date and time; None: at once.
+    measured: opens are measured, for recipients who agreed to it.
+    """
+
+    id: str
+    name: str
+    created_by: str
+    account: str
+    template: str
+    selection: str = EVERYONE
+    due: datetime | None = None
+    follow_ups: tuple[FollowUp, ...] = ()
+    opted_in_only: bool = True
+    measured: bool = True
+    on_missing: OnMissing = OnMissing.REFUSE
+
+
+def check_order(order: MassMail, now: datetime) -> None:
+    """InvalidOrder if the order can't be carried out as written."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", order.id):
+        raise InvalidOrder("The id may have lower-case letters, digits and '-' only, 100 at most; choose another.")
+    if not order.name.strip() or not order.name.isprintable():
+        raise InvalidOrder("A mass mail needs a name of one line; give it one.")
+    if not order.created_by.strip():
+        raise InvalidOrder("Nobody is named as the creator; say who you are (by).")
+    TemplateRef.parse(order.template)
+    if order.due is not None:
+        check_future(order.due, now)
+    if len(order.follow_ups) > MAX_FOLLOW_UPS:
+        raise InvalidOrder(f"A mass mail has {MAX_FOLLOW_UPS} follow-ups at most; take {_surplus(order)} out.")
+    for number, follow_up in enumerate(order.follow_ups, start=1):
+        _check_follow_up(number, follow_up, now)
+
+
+def check_future(due: datetime, now: datetime) -> None:
+    """InvalidOrder for a naive time or one in the past."""
+    if due.tzinfo is None:
+        raise InvalidOrder(f"{due:%Y-%m-%d %H:%M} has no time zone; add one, e.g. +01:00.")
+    if due < now:
+        raise InvalidOrder(f"{due:%Y-%m-%d %H:%M %Z} is in the past; give a time to come, or none to send now.")
+
+
+def _surplus(order: MassMail) -> str:
+    surplus = len(order.follow_ups) - MAX_FOLLOW_UPS
+    return "one" if surplus == 1 else str(surplus)
+
+
+def _check_follow_up(number: int, follow_up: FollowUp, now: datetime) -> None:
+    TemplateRef.parse(follow_up.template)
+    if (follow_up.after is None) == (follow_up.on is None):
+        raise InvalidOrder(f"Follow-up {number} needs days after the mass mail's end, or a date; give one of them.")
+    if follow_up.on is not None:
+        if follow_up.audience is Audience.OPENED:
+            raise InvalidOrder(
+                f"Follow-up {number} goes to those who opened, who come one by one: give days instead of a date."
+            )
+        check_future(follow_up.on, now)
+    if follow_up.after is not None and follow_up.after < timedelta():
+        raise InvalidOrder(f"Follow-up {number} would come before the mass mail's end; give a number of days from 0.")

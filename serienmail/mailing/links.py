@@ -1,0 +1,86 @@
+"""Signed links and message ids: whom a click, an opt-out or a bounce is about, and proof that we wrote it."""
+
+import base64
+import hmac
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from serienmail.domain.errors import EnvironmentFault
+
+_PAYLOAD = struct.Struct(">BIBI")  # key id, number, stage, seq
+_SIGNATURE_SIZE = 16
+_SHORTEST_KEY = 16
+_TOKEN = re.compile(r"[a-z][A-Za-z0-9_-]{35}")
+
+
+class LinkKind(StrEnum):
+    """What a token is for; its first letter. A token of one kind is worth nothing as another."""
+
+    OPEN = "o"
+    UNSUBSCRIBE = "u"
+    MESSAGE = "m"  # the left side of a Message-ID
+
+
+@dataclass(frozen=True, slots=True)
+class MailRef:
+    """One mail to one recipient: the mass mail's number, the stage, and the recipient's place in it."""
+
+    number: int
+    stage: int
+    seq: int
+
+
+class Links:
+    """Writes and reads tokens: 36 characters, with an HMAC-SHA256 cut to 128 bits.
+
+    key: a secret, or secrets by their ids 0–255 while they are rotated: the highest id signs, all are accepted.
+    Unsubscribe links never expire, so a key stays here as long as mails signed with it may lie in an inbox.
+    """
+
+    def __init__(self, base_url: str, key: bytes | Mapping[int, bytes]) -> None:
+        keys = {0: key} if isinstance(key, bytes) else key
+        if not keys or min(map(len, keys.values())) < _SHORTEST_KEY:
+            raise EnvironmentFault(f"a key for links is shorter than {_SHORTEST_KEY} bytes; set a random one.")
+        self._base_url = base_url.rstrip("/")
+        self._signing_key_id = max(keys)
+        self._keys = {
+            (key_id, kind): hmac.digest(secret, f"serienmail {kind.name.lower()}".encode(), "sha256")
+            for key_id, secret in keys.items()
+            for kind in LinkKind
+        }
+
+    def token(self, kind: LinkKind, ref: MailRef) -> str:
+        """The token for this mail, the same each time."""
+        return self._signed(self._signing_key_id, kind, ref)
+
+    def read(self, kind: LinkKind, token: str) -> MailRef | None:
+        """The mail this token was written for; None if it is of another kind, forged or damaged."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        payload = base64.urlsafe_b64decode(token[1:] + "=")[: _PAYLOAD.size]
+        key_id, *fields = _PAYLOAD.unpack(payload)
+        if (key_id, kind) not in self._keys:
+            return None
+        ref = MailRef(*fields)
+        # The whole token is compared: base64 has spare bits, and one mail shall have one token.
+        return ref if hmac.compare_digest(token, self._signed(key_id, kind, ref)) else None
+
+    def pixel_url(self, ref: MailRef) -> str:
+        """The image whose loading is an open."""
+        return f"{self._base_url}/o/{self.token(LinkKind.OPEN, ref)}.gif"
+
+    def unsubscribe_url(self, ref: MailRef) -> str:
+        """The page that asks, and the target of one-click POSTs (RFC 8058)."""
+        return f"{self._base_url}/u/{self.token(LinkKind.UNSUBSCRIBE, ref)}"
+
+    def message_id(self, ref: MailRef, domain: str) -> str:
+        """The Message-ID with its brackets, so that a resend is the same message and a bounce names its mail."""
+        return f"<{self.token(LinkKind.MESSAGE, ref)}@{domain}>"
+
+    def _signed(self, key_id: int, kind: LinkKind, ref: MailRef) -> str:
+        payload = _PAYLOAD.pack(key_id, ref.number, ref.stage, ref.seq)
+        signature = hmac.digest(self._keys[key_id, kind], payload, "sha256")[:_SIGNATURE_SIZE]
+        return kind + base64.urlsafe_b64encode(payload + signature).decode().rstrip("=")

@@ -1,0 +1,111 @@
+"""What an installation decides: where its database, its links and its mail accounts are."""
+
+import os
+from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from serienmail.domain.errors import EnvironmentFault
+from serienmail.mailing.account import Account
+
+DEFAULT_FILE = "serienmail.toml"
+
+
+def _database_url(url: str) -> str:
+    if not url.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
+        raise ValueError("must begin with 'sqlite+aiosqlite:///' or 'postgresql+asyncpg://'")
+    return url
+
+
+def _web_base_url(url: str) -> str:
+    """RFC 8058 3.1 wants HTTPS for one-click unsubscription; only one's own machine can do without."""
+    parts = urlsplit(url)
+    own_machine = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or parts.query or not (parts.scheme == "https" or (parts.scheme == "http" and own_machine)):
+        raise ValueError("must be an https:// address such as 'https://mail.example.org'")
+    return url.rstrip("/")
+
+
+def _host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be written as host:port, such as '127.0.0.1:9464'")
+    return address
+
+
+class Settings(BaseSettings):
+    """From the environment (``SERIENMAIL_…``, nested with ``__``), then ``serienmail.toml``, then these defaults.
+
+    Where Temporal is belongs to Temporal's own variables and profiles (temporalio.envconfig).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SERIENMAIL_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+        default="sqlite+aiosqlite:///.serienmail/serienmail.db", repr=False
+    )
+    web_base_url: Annotated[str, AfterValidator(_web_base_url)] = "http://127.0.0.1:8080"
+    link_key: SecretStr = Field(min_length=32)
+    """Signs the links in mails. Whoever changes it breaks the links in all mails that are out."""
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    administrators: tuple[str, ...] = ()
+    edit_lead_minutes: int = Field(default=15, ge=0)
+    metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
+    slice_size: int | None = Field(default=None, ge=1)
+    """Recipients for each send activity; None: as the number of recipients suggests."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _file())
+
+
+def load_settings() -> Settings:
+    """The installation's settings; EnvironmentFault names the first one that can't be used, and never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise EnvironmentFault(_sentence(error)) from None  # the traceback would show values, secrets among them
+    except SettingsError as error:
+        raise EnvironmentFault(f"A list or table among the SERIENMAIL_ variables isn't JSON: {error}.") from None
+    except TOMLDecodeError as error:
+        raise EnvironmentFault(f"{_file()} isn't valid TOML ({error}); correct it there.") from None
+
+
+def _file() -> Path:
+    named = os.environ.get("SERIENMAIL_CONFIG")
+    if named and not Path(named).is_file():
+        raise EnvironmentFault(f"SERIENMAIL_CONFIG names {named}, which doesn't exist; correct it or unset it.")
+    return Path(named or DEFAULT_FILE)
+
+
+def _sentence(error: ValidationError) -> str:
+    first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = [str(part) for part in first["loc"]]
+    variable = "SERIENMAIL_" + "__".join(path).upper()
+    if path == ["link_key"]:
+        return f"{variable} must have at least 32 characters; set it to what 'openssl rand -hex 32' prints."
+    dotted = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return f"{variable} is no setting; correct its name, or remove {dotted} from {DEFAULT_FILE}."
+    problem = "is missing" if first["type"] == "missing" else f"is wrong: {first['msg'].removeprefix('Value error, ')}"
+    return f"{variable} {problem}; set it in the environment, or {dotted} in {DEFAULT_FILE}."

@@ -1,0 +1,204 @@
+"""Claims: the committed right to hand over one mail, taken in groups."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, exists, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serienmail.domain.delivery import Claimed, SliceJob, StageKey
+from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.storage.database import Database
+from serienmail.storage.group_commit import GroupCommit
+from serienmail.storage.loading import merge_fields
+from serienmail.storage.rows import is_due, rows_of, stage_row
+from serienmail.storage.tables import contact, delivery, mass_mail, stage, suppression
+
+log = logging.getLogger(__name__)
+
+MessageId = Callable[[str, int, int, int], str]
+"""(account, mass mail's number, stage, seq) → Message-ID, always the same one for the same mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    job: SliceJob
+    now: datetime
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+class Claims:
+    """Gives each caller a row of its own."""
+
+    def __init__(self, database: Database, message_id: MessageId) -> None:
+        self._database = database
+        self._message_id = message_id
+        self._group = GroupCommit(self._claim_group)
+
+    async def claim(self, job: SliceJob, now: datetime) -> Claimed | None:
+        """The next due row of the slice; None if there is none, or the stage isn't this epoch's."""
+        return await self._group(_Request(job, now))
+
+    async def _claim_group(self, requests: Sequence[_Request]) -> Sequence[Claimed | None]:
+        """A row for each request, in one transaction. Tokens are the requests' own: if the commit's answer is lost,
+        the rows that carry them were claimed by it.
+        """
+        try:
+            return await self._claim_once(requests)
+        except (SQLAlchemyError, OSError, EnvironmentFault):
+            log.warning("a group of claims got no answer from the database; looking for its tokens")
+            await asyncio.sleep(0.5)
+            return await self._claim_once(requests, again=True)
+
+    async def _claim_once(self, requests: Sequence[_Request], again: bool = False) -> list[Claimed | None]:
+        by_slice: dict[SliceJob, list[_Request]] = {}
+        for request in requests:
+            by_slice.setdefault(request.job, []).append(request)
+        claimed: dict[str, Claimed] = {}
+        async with self._database.write() as connection:
+            for job in sorted(by_slice, key=_lock_order):
+                if number := await _lock_stage(connection, job):
+                    waiting = by_slice[job]
+                    if again:
+                        claimed |= await self._found(connection, job, number, waiting)
+                        waiting = [request for request in waiting if request.token not in claimed]
+                    claimed |= await self._claim_slice(connection, job, number, waiting)
+        return [claimed.get(request.token) for request in requests]
+
+    async def _found(
+        self, connection: AsyncConnection, job: SliceJob, number: int, requests: Sequence[_Request]
+    ) -> dict[str, Claimed]:
+        mine = _claimable(job).where(delivery.c.token.in_([request.token for request in requests]))
+        rows = (await connection.execute(mine.where(delivery.c.state == DeliveryState.HANDING_OVER))).mappings()
+        return {row["token"]: self._claimed(job, number, row, row["token"], row["dated_at"]) for row in rows}
+
+    async def _claim_slice(
+        self, connection: AsyncConnection, job: SliceJob, number: int, requests: Sequence[_Request]
+    ) -> dict[str, Claimed]:
+        waiting, claimed = list(requests), dict[str, Claimed]()
+        while waiting:
+            due = _claimable(job).where(is_due(waiting[0].now)).limit(len(waiting))
+            rows = (await connection.execute(due.with_for_update(of=delivery, skip_locked=True))).mappings().all()
+            if not rows:
+                break
+            values = []
+            for row in rows:
+                if not await _excluded_now(connection, job, row):
+                    request = waiting.pop(0)
+                    mine = self._claimed(job, number, row, request.token, row["dated_at"] or request.now)
+                    claimed[request.token] = mine
+                    values.append(_claim_values(mine, job, request.now, row["address_key"]))
+            if values:
+                await connection.execute(_CLAIM, values)
+        return claimed
+
+    def _claimed(self, job: SliceJob, number: int, row: Mapping[str, Any], token: str, dated_at: datetime) -> Claimed:
+        return Claimed(
+            key=job.key,
+            seq=row["seq"],
+            token=token,
+            number=number,
+            address=row["email"],
+            contact=merge_fields(row),
+            tracked=job.measured and row["tracking"],
+            message_id=row["message_id"] or self._message_id(job.account, number, job.key.stage, row["seq"]),
+            dated_at=dated_at,
+            attempts=row["attempts"] + 1,
+        )
+
+
+def _lock_order(job: SliceJob) -> tuple[str, int, int]:
+    return job.key.mass_mail_id, job.key.stage, job.range.first
+
+
+async def _lock_stage(connection: AsyncConnection, job: SliceJob) -> int | None:
+    """The mass mail's number if this epoch may claim, else None. A stop waits until the claim is committed."""
+    mine = select(stage.c.number).where(stage_row(job.key), stage.c.epoch == job.epoch, stage.c.open)
+    if (await connection.execute(mine.with_for_update(read=True))).first() is None:
+        return None
+    number = select(mass_mail.c.number).where(mass_mail.c.id == job.key.mass_mail_id)
+    found: int = (await connection.execute(number)).scalar_one()
+    return found
+
+
+def _claimable(job: SliceJob) -> Select[Any]:
+    """The slice's rows with what their mails need: the contact as it is now, and its suppression."""
+    own = [delivery.c[name] for name in ("seq", "token", "attempts", "message_id", "dated_at", "doubted")]
+    return (
+        select(*own, delivery.c.address_key.label("row_key"), suppression.c.reason.label("suppressed"), contact)
+        .select_from(delivery)
+        .outerjoin(contact, contact.c.id == delivery.c.contact_id)
+        .outerjoin(suppression, suppression.c.address_key == contact.c.address_key)
+        .where(rows_of(job.key), delivery.c.seq.between(job.range.first, job.range.last))
+        .order_by(delivery.c.seq)
+    )
+
+
+async def _excluded_now(connection: AsyncConnection, job: SliceJob, row: Mapping[str, Any]) -> bool:
+    """Consent and address are looked at again, at the last moment: exclude the row if they forbid the mail."""
+    reason = _refused(row, job.opted_in_only) or await _twice(connection, job.key, row)
+    if reason is None:
+        return False
+    # what was ever in doubt may have arrived: it is never called excluded
+    values = {"state": DeliveryState.UNKNOWN if row["doubted"] else DeliveryState.EXCLUDED, "reason": reason}
+    this = and_(rows_of(job.key), delivery.c.seq == row["seq"])
+    await connection.execute(update(delivery).where(this).values(values))
+    return True
+
+
+def _refused(row: Mapping[str, Any], opted_in_only: bool) -> Exclusion | None:
+    if row["id"] is None:
+        return Exclusion.CONTACT_GONE
+    if not row["email"]:
+        return Exclusion.NO_ADDRESS
+    if row["address_key"] is None:
+        return Exclusion.INVALID_ADDRESS
+    if row["suppressed"]:
+        return Exclusion.UNSUBSCRIBED if row["suppressed"] == "unsubscribed" else Exclusion.SUPPRESSED
+    return Exclusion.NO_OPT_IN if opted_in_only and not row["opt_in"] else None
+
+
+async def _twice(connection: AsyncConnection, key: StageKey, row: Mapping[str, Any]) -> Exclusion | None:
+    """A contact that changed its address since may have come to one that is in already."""
+    if row["address_key"] == row["row_key"]:
+        return None
+    same = and_(rows_of(key), delivery.c.address_key == row["address_key"], delivery.c.state != DeliveryState.EXCLUDED)
+    taken = (await connection.execute(select(exists().where(same)))).scalar_one()
+    return Exclusion.DUPLICATE if taken else None
+
+
+_CLAIM = (
+    update(delivery)
+    .where(
+        delivery.c.mass_mail_id == bindparam("of_mass_mail"),
+        delivery.c.stage == bindparam("of_stage"),
+        delivery.c.seq == bindparam("of_seq"),
+        delivery.c.state.in_(OPEN_STATES),
+    )
+    .values(state=DeliveryState.HANDING_OVER, attempts=delivery.c.attempts + 1, next_try_at=None, reply="")
+)
+
+
+def _claim_values(claimed: Claimed, job: SliceJob, now: datetime, address_key: str) -> dict[str, Any]:
+    return {
+        "of_mass_mail": claimed.key.mass_mail_id,
+        "of_stage": claimed.key.stage,
+        "of_seq": claimed.seq,
+        "token": claimed.token,
+        "epoch": job.epoch,
+        "template": job.template,
+        "tracked": claimed.tracked,
+        "address": claimed.address,
+        "address_key": address_key,
+        "handed_over_at": now,
+        "message_id": claimed.message_id,
+        "dated_at": claimed.dated_at,
+    }

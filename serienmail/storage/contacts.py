@@ -1,0 +1,148 @@
+"""Contacts as the CRM last exported them, and the free attributes learnt on the way."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serienmail.domain.address import address_key
+from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, Value
+from serienmail.domain.errors import ImportFailed
+from serienmail.storage.database import Database
+from serienmail.storage.tables import contact, contact_field
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """A contact to be saved. What isn't given is empty, also if an earlier import had it."""
+
+    key: str
+    salutation: str = ""
+    title: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    email: str = ""
+    postcode: str = ""
+    city: str = ""
+    language: str = ""
+    owner: str = ""
+    time_zone: str = ""
+    opt_in: bool = False
+    tracking: bool = False
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A free attribute. label: the column's heading in the CRM's export."""
+
+    name: str
+    type: FieldType
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What saving did to the stored contacts."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "ImportCounts") -> "ImportCounts":
+        return ImportCounts(self.added + other.added, self.changed + other.changed, self.unchanged + other.unchanged)
+
+
+class ContactStore:
+    """The contacts in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    async def fields(self) -> dict[str, FieldType]:
+        """Every field of contacts, built in and learnt, with its type."""
+        async with self._database.read() as connection:
+            learnt = await connection.execute(select(contact_field.c.name, contact_field.c.type))
+            return {**BUILT_IN_FIELDS, **{name: FieldType(kind) for name, kind in learnt}}
+
+    async def learn(self, attributes: Iterable[Attribute]) -> None:
+        """Remember free attributes; their values are saved with the contacts.
+
+        ImportFailed if one is known with another type: the stored values, and the criteria on them, would be lost.
+        """
+        known = await self.fields()
+        rows = []
+        for attribute in attributes:
+            if (kind := known.get(attribute.name, attribute.type)) is not attribute.type:
+                raise ImportFailed(
+                    f"the attribute '{attribute.name}' is a {kind} since an earlier import and can't become"
+                    f" a {attribute.type}; map the column to another name."
+                )
+            rows.append({"name": attribute.name, "type": attribute.type.value, "label": attribute.label})
+        if rows:
+            statement = self._insert(contact_field)
+            update = statement.on_conflict_do_update(index_elements=["name"], set_={"label": statement.excluded.label})
+            async with self._database.write() as connection:
+                await connection.execute(update, rows)
+
+    async def save(self, rows: Sequence[ContactRow]) -> ImportCounts:
+        """Add and update contacts by their key, in one transaction; best up to some ten thousand at a time.
+
+        Saving the same again changes nothing, not even ``imported_at``. No key may occur twice in ``rows``.
+        """
+        values = await asyncio.to_thread(lambda: [_stored(row) for row in rows])
+        async with self._database.write() as connection:
+            before = await _by_key(connection, [value["key"] for value in values])
+            news = [value for value in values if before.get(value["key"]) != value]
+            await self._upsert(connection, news)
+        added = len(values) - len(before)
+        return ImportCounts(added, len(news) - added, len(values) - len(news))
+
+    async def _upsert(self, connection: AsyncConnection, values: list[dict[str, Any]]) -> None:
+        if not values:
+            return
+        statement = self._insert(contact)
+        columns = [name for name in (*values[0], "imported_at") if name != "key"]
+        update = {name: statement.excluded[name] for name in columns}
+        upsert = statement.on_conflict_do_update(index_elements=["key"], set_=update)
+        now = datetime.now(UTC)
+        in_order = sorted(values, key=lambda value: value["key"])  # else two imports at once deadlock on PostgreSQL
+        await connection.execute(upsert, [{**value, "imported_at": now} for value in in_order])
+
+    async def count(self, condition: ColumnElement[bool] | None = None) -> int:
+        """How many contacts there are, or are picked by a condition (``storage.criteria.condition``)."""
+        statement = select(func.count()).select_from(contact).where(true() if condition is None else condition)
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).scalar_one()
+
+    async def sample(self, limit: int, condition: ColumnElement[bool] | None = None) -> list[dict[str, Value]]:
+        """The first contacts by import, each as its fields by name, free attributes included; dates are ISO text."""
+        statement = select(*(contact.c[name] for name in BUILT_IN_FIELDS), contact.c.attributes)
+        statement = statement.where(true() if condition is None else condition).order_by(contact.c.id).limit(limit)
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings()
+            return [{**row["attributes"], **{name: row[name] for name in BUILT_IN_FIELDS}} for row in found]
+
+
+_STORED = (*BUILT_IN_FIELDS, "address_key", "attributes")
+
+
+def _stored(row: ContactRow) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in BUILT_IN_FIELDS}
+    attributes = {
+        name: value.isoformat() if isinstance(value, date) else value for name, value in row.attributes.items()
+    }
+    email = row.email.strip()
+    return values | {"email": email, "address_key": address_key(email), "attributes": attributes}
+
+
+async def _by_key(connection: AsyncConnection, keys: list[str]) -> dict[str, dict[str, Any]]:
+    found = await connection.execute(select(*(contact.c[name] for name in _STORED)).where(contact.c.key.in_(keys)))
+    return {row["key"]: dict(row) for row in found.mappings()}

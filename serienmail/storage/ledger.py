@@ -1,0 +1,75 @@
+"""The ledger of deliveries: who may hand over which mail, and what became of it.
+
+Never twice: a row is claimed, in a committed transaction, before its mail is begun; only rows that are pending or
+deferred can be claimed, by the stage's newest epoch alone, while the stage is open.
+Never lost: a stage is over only when no row is pending, deferred or being handed over.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import and_, select, update
+
+from serienmail.domain.delivery import Claimed, Outcome, Plan, SliceJob, StageKey
+from serienmail.domain.errors import CommandRefused
+from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.storage.claiming import Claims, MessageId
+from serienmail.storage.database import Database
+from serienmail.storage.outcomes import Outcomes
+from serienmail.storage.planning import plan_stage
+from serienmail.storage.reopening import reopen_stage
+from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.tables import delivery, stage
+
+
+class Ledger:
+    """The ledger's protocol, one method for each step."""
+
+    def __init__(self, database: Database, message_id: MessageId) -> None:
+        self._database = database
+        self._claims = Claims(database, message_id)
+        self._outcomes = Outcomes(database)
+
+    async def open_stage(self, key: StageKey, epoch: int) -> None:
+        """Let this epoch send, and no older one. CommandRefused if a newer one has been opened."""
+        async with self._database.write() as connection:
+            older = and_(stage_row(key), stage.c.epoch < epoch)
+            await connection.execute(update(stage).where(older).values(epoch=epoch, open=True))
+            if (await connection.execute(select(stage.c.epoch).where(stage_row(key)))).scalar_one() != epoch:
+                raise CommandRefused("This stage has been started again since; the newer start goes on with it.")
+
+    async def close_stage(self, key: StageKey, epoch: int) -> None:
+        """Nothing is claimed from here on. Waits for claims that are being committed."""
+        async with self._database.write() as connection:
+            mine = and_(stage_row(key), stage.c.epoch == epoch)
+            await connection.execute(update(stage).where(mine).values(open=False))
+
+    async def plan(self, key: StageKey, slice_size: int | None, now: datetime) -> Plan:
+        """Settle rows that were handed over too long ago, then say what is due.
+
+        slice_size: rows a slice; None: 1 for up to 500 recipients, so that each is an activity of its own, else 250.
+        """
+        async with self._database.write() as connection:
+            return await plan_stage(connection, key, slice_size, now)
+
+    async def claim(self, job: SliceJob, now: datetime) -> Claimed | None:
+        """The next due row of the slice, for this caller alone; None if there is none, or the stage isn't this epoch's.
+
+        Committed when it returns. Rows that may not go (opt-out, suppression, contact gone) are excluded on the way.
+        """
+        return await self._claims.claim(job, now)
+
+    async def record(self, outcome: Outcome) -> None:
+        """Keep an outcome; returns when it is committed, however long the database is away."""
+        await self._outcomes.record(outcome)
+
+    async def cancel(self, key: StageKey) -> int:
+        """Cancel what is still due, for a deleted mass mail; how many. A row that was ever in doubt stays as it is."""
+        async with self._database.write() as connection:
+            due = and_(rows_of(key), delivery.c.state.in_(OPEN_STATES), ~delivery.c.doubted)
+            cancelled = update(delivery).where(due).values(state=DeliveryState.CANCELLED)
+            return (await connection.execute(cancelled)).rowcount
+
+    async def reopen(self, key: StageKey, opted_in_only: bool) -> int:
+        """Make those due again who were excluded, failed or rejected and may be mailed now (send again); how many."""
+        async with self._database.write() as connection:
+            return await reopen_stage(connection, key, opted_in_only)

@@ -1,0 +1,200 @@
+"""Recipients of a stage, selected and judged in the database: a million without a million Python objects."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, null, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serienmail.domain.contact import FieldType
+from serienmail.domain.criteria import Criterion
+from serienmail.domain.delivery import Counts, StageKey
+from serienmail.domain.errors import CommandRefused
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.loading import Load
+from serienmail.domain.mass_mail import Audience
+from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.storage.contacts import ContactStore
+from serienmail.storage.counting import count_stage
+from serienmail.storage.criteria import condition
+from serienmail.storage.database import Database
+from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.selections import SelectionStore
+from serienmail.storage.tables import contact, delivery, stage, suppression
+
+BATCH = 2_000
+
+
+class RecipientStore:
+    """Fills the ledger with a stage's recipients."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._contacts = ContactStore(database)
+        self._selections = SelectionStore(database)
+
+    async def load(self, load: Load, now: datetime) -> Counts:
+        """Write the stage's recipients, in one transaction; the same revision again changes nothing.
+
+        A newer revision replaces them, as long as none was handed over (else CommandRefused).
+        """
+        candidates = await self._candidates(load)
+        async with self._database.write() as connection:
+            if not await _is_loaded(connection, load):
+                await _replace(connection, load, candidates)
+                values = {"revision": load.revision, "loaded_at": now, "template": load.templates[0]}
+                await connection.execute(update(stage).where(stage_row(load.key)).values(**values))
+            return await count_stage(connection, load.key)
+
+    async def preview(self, load: Load) -> Counts:
+        """What loading would give now; writes nothing."""
+        candidates = (await self._candidates(load)).subquery()
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(candidates.c.reason, func.count()).group_by(candidates.c.reason))
+            by_reason: dict[str, int] = dict(rows.tuples())
+        excluded = {reason: count for reason, count in by_reason.items() if reason}
+        return Counts(selected=sum(by_reason.values()), excluded=excluded)
+
+    async def previewed(self, load: Load) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
+        """The contacts that would get a mail now, in batches of (contact id, merge fields)."""
+        candidates = (await self._candidates(load)).subquery()
+        chosen = select(contact).join(candidates, candidates.c.contact_id == contact.c.id)
+        chosen = chosen.where(candidates.c.reason == "")
+        last = 0
+        while True:
+            batch = chosen.where(contact.c.id > last).order_by(contact.c.id).limit(BATCH)
+            async with self._database.read() as connection:
+                rows = (await connection.execute(batch)).mappings().all()
+            if not rows:
+                return
+            last = rows[-1]["id"]
+            yield [(row["id"], merge_fields(dict(row))) for row in rows]
+
+    async def pending(self, key: StageKey) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
+        """The loaded recipients that are due a mail, in batches of (seq, merge fields)."""
+        due = select(delivery.c.seq, contact).join(contact, contact.c.id == delivery.c.contact_id)
+        due = due.where(rows_of(key), delivery.c.state == DeliveryState.PENDING)
+        last = 0
+        while True:
+            batch = due.where(delivery.c.seq > last).order_by(delivery.c.seq).limit(BATCH)
+            async with self._database.read() as connection:
+                rows = (await connection.execute(batch)).mappings().all()
+            if not rows:
+                return
+            last = rows[-1]["seq"]
+            yield [(row["seq"], merge_fields(dict(row))) for row in rows]
+
+    async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
+        """Exclude these recipients, if they are still due a mail."""
+        change = update(delivery).values(state=DeliveryState.EXCLUDED, reason=reason)
+        async with self._database.write() as connection:
+            for start in range(0, len(seqs), BATCH):
+                chosen = delivery.c.seq.in_(seqs[start : start + BATCH])
+                await connection.execute(change.where(rows_of(key), chosen, delivery.c.state.in_(OPEN_STATES)))
+
+    async def counts(self, key: StageKey) -> Counts:
+        """The stage in numbers, now."""
+        async with self._database.read() as connection:
+            return await count_stage(connection, key)
+
+    async def _candidates(self, load: Load) -> Select[Any]:
+        fields = await self._contacts.fields()
+        if load.audience is None:
+            chosen = await self._selections.criterion(load.selection)
+            source = select(contact).where(_matching(chosen, fields))
+        else:
+            audience = (
+                select(contact)
+                .join(delivery, delivery.c.contact_id == contact.c.id)
+                .where(rows_of(StageKey(load.key.mass_mail_id, 0)), _in_audience(load.audience))
+            )
+            source = audience
+        ignored: ColumnElement[bool] | None = None
+        if load.ignore is not None:
+            ignored = _matching(await self._selections.criterion(load.ignore), fields)
+        return _judged(source.add_columns(_reason(load, ignored).label("own_reason")))
+
+
+def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A contact's row as templates see it: built-in fields and free attributes side by side."""
+    own = {column.name: row[column.name] for column in contact.c if column.name not in _NOT_FOR_TEMPLATES}
+    return {**row["attributes"], **own}
+
+
+_NOT_FOR_TEMPLATES = ("id", "attributes", "address_key", "imported_at")
+
+
+def _judged(source: Select[Any]) -> Select[Any]:
+    """Each candidate with its reason ('' for none): the first of those with the same address gets the mail."""
+    own = source.subquery()
+    rank = func.row_number().over(partition_by=[own.c.address_key, own.c.own_reason], order_by=own.c.id)
+    repeated = and_(own.c.own_reason == "", rank > 1)
+    return select(
+        own.c.id.label("contact_id"),
+        own.c.email.label("address"),
+        own.c.address_key,
+        case((repeated, literal(Exclusion.DUPLICATE.value)), else_=own.c.own_reason).label("reason"),
+    )
+
+
+def _reason(load: Load, ignored: ColumnElement[bool] | None) -> ColumnElement[str]:
+    """A contact's own reason, in the order of precedence; '' for none."""
+    listed = select(suppression.c.reason).where(suppression.c.address_key == contact.c.address_key).scalar_subquery()
+    conditions: list[tuple[ColumnElement[bool], Exclusion]] = [
+        (contact.c.email == "", Exclusion.NO_ADDRESS),
+        (contact.c.address_key.is_(null()), Exclusion.INVALID_ADDRESS),
+        (listed == "unsubscribed", Exclusion.UNSUBSCRIBED),
+        (listed.is_not(null()), Exclusion.SUPPRESSED),
+    ]
+    if load.opted_in_only:
+        conditions.append((~contact.c.opt_in, Exclusion.NO_OPT_IN))
+    if ignored is not None:
+        conditions.append((ignored, Exclusion.IGNORED))
+    return case(*((test, literal(reason.value)) for test, reason in conditions), else_=literal(""))
+
+
+def _in_audience(audience: Audience) -> ColumnElement[bool]:
+    """Among stage 0's rows. Who was not measured (no pixel) is neither opened nor not opened."""
+    received: ColumnElement[bool] = delivery.c.state == DeliveryState.SENT
+    match audience:
+        case Audience.RECEIVED:
+            return received
+        case Audience.OPENED:
+            return and_(received, delivery.c.tracked, delivery.c.opened_at.is_not(null()))
+        case Audience.NOT_OPENED:
+            return and_(received, delivery.c.tracked, delivery.c.opened_at.is_(null()))
+
+
+def _matching(criterion: Criterion | None, fields: Mapping[str, FieldType]) -> ColumnElement[bool]:
+    return true() if criterion is None else condition(criterion, fields)
+
+
+async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:
+    """Lock the stage's row, made if need be, and say whether this revision's recipients are there."""
+    lock = select(stage.c.revision, stage.c.loaded_at).where(stage_row(load.key)).with_for_update()
+    row = (await connection.execute(lock)).first()
+    if row is None:
+        await connection.execute(insert(stage).values(mass_mail_id=load.key.mass_mail_id, number=load.key.stage))
+        return False
+    return row.loaded_at is not None and row.revision >= load.revision
+
+
+async def _replace(connection: AsyncConnection, load: Load, candidates: Select[Any]) -> None:
+    touched = select(func.count()).where(rows_of(load.key), delivery.c.attempts > 0)
+    if (await connection.execute(touched)).scalar_one():
+        raise CommandRefused("Some recipients have got their mail already; the selection can't be changed any more.")
+    await connection.execute(delete(delivery).where(rows_of(load.key)))
+    found = candidates.subquery()
+    rows = select(
+        literal(load.key.mass_mail_id),
+        literal(load.key.stage),
+        func.row_number().over(order_by=found.c.contact_id),
+        found.c.contact_id,
+        found.c.address,
+        found.c.address_key,
+        case((found.c.reason == "", literal(DeliveryState.PENDING.value)), else_=literal(DeliveryState.EXCLUDED.value)),
+        found.c.reason,
+    )
+    names = ["mass_mail_id", "stage", "seq", "contact_id", "address", "address_key", "state", "reason"]
+    await connection.execute(insert(delivery).from_select(names, rows))

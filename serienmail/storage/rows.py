@@ -1,0 +1,25 @@
+"""The conditions that say which rows of the ledger are meant."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from serienmail.domain.delivery import StageKey
+from serienmail.domain.states import DeliveryState
+from serienmail.storage.tables import delivery, stage
+
+
+def stage_row(key: StageKey) -> ColumnElement[bool]:
+    """The stage's own row."""
+    return and_(stage.c.mass_mail_id == key.mass_mail_id, stage.c.number == key.stage)
+
+
+def rows_of(key: StageKey) -> ColumnElement[bool]:
+    """All deliveries of a stage."""
+    return and_(delivery.c.mass_mail_id == key.mass_mail_id, delivery.c.stage == key.stage)
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Pending, or deferred until now at the latest."""
+    deferred = and_(delivery.c.state == DeliveryState.DEFERRED, delivery.c.next_try_at <= now)
+    return or_(delivery.c.state == DeliveryState.PENDING, deferred)

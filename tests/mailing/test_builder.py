@@ -1,0 +1,131 @@
+"""Whole mails, built from a claimed row and read back."""
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from serienmail.domain.delivery import Claimed, StageKey
+from serienmail.domain.errors import PlaceholderMissing, TemplateFault
+from serienmail.domain.template import Template
+from serienmail.mailing.account import Account
+from serienmail.mailing.builder import MailBuilder
+from serienmail.mailing.links import Links, MailRef
+from serienmail.mailing.message import Mail
+
+LINKS = Links("https://mail.example.com", b"k" * 32)
+REF = MailRef(number=7, stage=1, seq=42)
+URL = LINKS.unsubscribe_url(REF)
+ACCOUNT = Account(
+    host="localhost", from_address="crm@müller.example", from_name="Müller & Söhne", reply_to="a@b.example"
+)
+CONTACT = {"salutation": "Frau", "title": "Dr.", "first_name": "Änne", "last_name": "Weiß", "language": "de", "x": None}
+TEMPLATE = Template(
+    "autumn", "Für Sie, {{ contact.last_name }}", "{{ salutation }},\nHallo", "<body><p>Hallo</p></body>"
+)
+
+
+def built(template: Template = TEMPLATE, *, follow_up: bool = False, **changes: Any) -> Mail:
+    claimed = Claimed(
+        **{
+            "key": StageKey("autumn", REF.stage),
+            "seq": REF.seq,
+            "token": "0" * 32,
+            "number": REF.number,
+            "address": "Aenne@Weiß.example",
+            "contact": CONTACT,
+            "tracked": False,
+            "message_id": LINKS.message_id(REF, "xn--mller-kva.example"),
+            "dated_at": datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+            **changes,
+        }
+    )
+    return MailBuilder(template, ACCOUNT, LINKS, follow_up=follow_up).build(claimed)
+
+
+def read(mail: Mail) -> EmailMessage:
+    return message_from_bytes(mail.data, policy=policy.default)
+
+
+def body(mail: Mail, kind: str) -> str:
+    part = read(mail).get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_a_mail_has_an_envelope_and_each_header_once() -> None:
+    mail = built()
+    assert (mail.sender, mail.recipient) == ("crm@xn--mller-kva.example", "Aenne@xn--wei-7ka.example")
+    assert not mail.smtputf8
+    headers = read(mail).items()
+    assert [(name, str(value)) for name, value in headers] == [
+        ("From", "Müller & Söhne <crm@xn--mller-kva.example>"),
+        ("Reply-To", "a@b.example"),
+        ("To", "Änne Weiß <Aenne@xn--wei-7ka.example>"),
+        ("Subject", "Für Sie, Weiß"),
+        ("Date", "Sun, 01 Mar 2026 09:30:00 +0000"),
+        ("Message-ID", LINKS.message_id(REF, "xn--mller-kva.example")),
+        ("List-Id", "<mass-mail-7.xn--mller-kva.example>"),
+        ("List-Unsubscribe", f"<{URL}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", str(read(mail)["Content-Type"])),
+    ]
+
+
+def test_a_follow_up_asks_for_no_holiday_notes() -> None:
+    assert read(built(follow_up=True))["Auto-Submitted"] == "auto-generated"
+    assert read(built())["Auto-Submitted"] is None
+
+
+def test_the_salutation_is_personal() -> None:
+    assert body(built(), "plain").startswith("Sehr geehrte Frau Dr. Weiß,\r\nHallo")
+
+
+def test_a_resend_is_byte_for_byte_the_same_mail() -> None:
+    assert built(tracked=True) == built(tracked=True)
+
+
+def test_a_mail_without_a_way_to_unsubscribe_gets_one() -> None:
+    assert body(built(), "plain").endswith(f"\r\n\r\n-- \r\nAbmelden: {URL}\r\n")
+    assert f'<p><a href="{URL}">Abmelden</a></p></body>' in body(built(), "html")
+    assert "Unsubscribe: " in body(built(contact={**CONTACT, "language": "en"}), "plain")
+
+
+def test_a_template_with_its_own_way_to_unsubscribe_is_left_alone() -> None:
+    template = Template("autumn", "x", "Ende: {{ unsubscribe_url }}", '<a href="{{ unsubscribe_url }}">Ende</a>')
+    assert body(built(template), "plain") == f"Ende: {URL}"
+    assert body(built(template), "html") == f'<a href="{URL}">Ende</a>'
+
+
+def test_the_pixel_is_in_the_html_of_those_who_agreed_and_of_nobody_else() -> None:
+    pixel = f'<img src="{LINKS.pixel_url(REF)}" width="1" height="1" alt=""></body>'
+    assert pixel in body(built(tracked=True), "html")
+    assert b"/o/" not in built(tracked=False).data
+    assert b"/o/" not in built(Template("autumn", "x", "nur Text"), tracked=True).data
+
+
+def test_an_address_with_letters_beyond_ascii_before_the_at_asks_for_smtputf8() -> None:
+    mail = built(address="jürgen@example.org")
+    assert mail.smtputf8
+    assert "<jürgen@example.org>\r\n".encode() in mail.data
+
+
+def test_a_line_break_in_a_name_starts_no_header() -> None:
+    with pytest.raises(TemplateFault):
+        built(contact={**CONTACT, "last_name": "Weiß\r\nBcc: evil@example.org"})
+
+
+def test_an_address_that_no_mail_can_carry_is_refused_without_naming_it() -> None:
+    with pytest.raises(TemplateFault) as fault:
+        built(address="no address")
+    assert "no address" not in str(fault.value)
+
+
+def test_a_dry_run_finds_the_empty_placeholder() -> None:
+    builder = MailBuilder(Template("autumn", "{{ contact.x }}"), ACCOUNT, LINKS, follow_up=False)
+    with pytest.raises(PlaceholderMissing, match=r"contact\.x"):
+        builder.check(CONTACT)
+    builder.check({**CONTACT, "x": "da"})

@@ -1,0 +1,108 @@
+"""The databases pick exactly the contacts that ``matches`` picks."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql
+
+from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, Value
+from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, Not, Operator, matches, where
+from serienmail.domain.errors import InvalidOrder
+from serienmail.storage.contacts import ContactRow, ContactStore
+from serienmail.storage.criteria import condition
+from serienmail.storage.database import Database
+from serienmail.storage.tables import contact
+
+FIELDS = {
+    **BUILT_IN_FIELDS,
+    "industry": FieldType.TEXT,
+    "revenue": FieldType.NUMBER,
+    "since": FieldType.DATE,
+    "vip": FieldType.BOOLEAN,
+}
+
+# Few and awkward characters, so that values meet: case, umlauts, wildcards, quotes, beyond the BMP.
+texts = st.text(alphabet="aAäÄbBzZé_%\\'\" ß😀", max_size=3)
+numbers = st.integers(-3, 3) | st.integers(-(10**15) + 1, 10**15 - 1) | st.integers(-300, 300).map(lambda n: n / 100)
+dates = st.dates(date(2019, 12, 30), date(2020, 1, 2)) | st.dates()
+values: dict[FieldType, st.SearchStrategy[str | int | float | bool | date]] = {
+    FieldType.TEXT: texts.filter(bool),
+    FieldType.NUMBER: numbers,
+    FieldType.DATE: dates.map(date.isoformat),
+    FieldType.BOOLEAN: st.booleans(),
+}
+compared = st.sampled_from(["city", "opt_in", "industry", "revenue", "since", "vip"])
+ordering = [Operator.EQ, Operator.NE, Operator.LT, Operator.LE, Operator.GT, Operator.GE]
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Comparison:
+    name = draw(compared)
+    kind = FIELDS[name]
+    value = values[kind]
+    possible = [st.builds(Comparison, st.just(name), st.sampled_from([Operator.EQ, Operator.NE]), value)]
+    possible.append(st.just(where(name).empty()))
+    if kind is not FieldType.BOOLEAN:
+        several = st.lists(value, min_size=1, max_size=3).map(tuple)
+        possible.append(st.builds(Comparison, st.just(name), st.sampled_from(ordering), value))
+        possible.append(st.builds(Comparison, st.just(name), st.just(Operator.IN), several))
+    if kind is FieldType.TEXT:
+        parts = st.sampled_from([Operator.CONTAINS, Operator.STARTS_WITH])
+        possible.append(st.builds(Comparison, st.just(name), parts, value))
+    return draw(st.one_of(possible))
+
+
+def combinations(parts: st.SearchStrategy[Criterion]) -> st.SearchStrategy[Criterion]:
+    several = st.lists(parts, min_size=1, max_size=3).map(tuple)
+    return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(Not, parts)
+
+
+criteria: st.SearchStrategy[Criterion] = st.recursive(comparisons(), combinations, max_leaves=5)
+attributes: st.SearchStrategy[dict[str, Value]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "industry": texts | st.none(),
+        "revenue": numbers | st.none(),
+        "since": dates | st.none(),
+        "vip": st.booleans() | st.none(),
+    },
+)
+contacts = st.lists(
+    st.builds(ContactRow, st.uuids().map(str), city=texts, opt_in=st.booleans(), attributes=attributes),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda row: row.key,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=contacts, asked=st.lists(criteria, min_size=1, max_size=6))
+async def test_both_databases_pick_whom_matches_picks(
+    database: Database, rows: Sequence[ContactRow], asked: Sequence[Criterion]
+) -> None:
+    async with database.write() as connection:
+        await connection.execute(delete(contact))
+    await ContactStore(database).save(rows)
+    async with database.read() as connection:
+        for criterion in asked:
+            picked = await connection.execute(select(contact.c.key).where(condition(criterion, FIELDS)))
+            assert set(picked.scalars()) == {row.key for row in rows if matches(criterion, _fields(row))}
+
+
+def _fields(row: ContactRow) -> dict[str, Value]:
+    return {"city": row.city, "opt_in": row.opt_in, **row.attributes}
+
+
+def test_postgresql_orders_texts_by_code_points_whatever_its_language() -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy declares none
+    sql = condition(where("city").lt("a") & where("industry").lt("a"), FIELDS).compile(dialect=dialect)
+    assert str(sql).count('COLLATE "C") <') == 2
+
+
+def test_a_criterion_that_makes_no_sense_does_not_reach_the_database() -> None:
+    with pytest.raises(InvalidOrder, match="industry"):
+        condition(where("industri").empty(), FIELDS)

@@ -1,0 +1,93 @@
+"""The web application behind a real socket, on each database, with one mass mail in the ledger."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import insert
+
+from serienmail.mailing.links import Links
+from serienmail.settings import Settings
+from serienmail.storage.database import Database
+from serienmail.storage.tables import delivery, mass_mail
+from web.app import compose, create_app
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@contextlib.asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of this application, which listens on a free port of loopback."""
+    listening = socket.create_server(("127.0.0.1", 0))  # so clients can connect before the server accepts
+    server = uvicorn.Server(uvicorn.Config(app, server_header=False, log_config=None, ws="none"))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        yield client
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+def links() -> Links:
+    """Links as the mails carry them."""
+    return Links("", KEY.encode())
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the composed application."""
+    settings = Settings(link_key=SecretStr(KEY), database_url=database.url)
+    async with served(compose(settings, database)) as client:
+        yield client
+
+
+class BrokenRecords:
+    """Storage that fails each time."""
+
+    async def opened(self, *_of_mail: object) -> None:
+        raise OSError("disk full")
+
+    async def recipient_of(self, *_of_mail: object) -> str | None:
+        raise OSError("disk full")
+
+    async def unsubscribed(self, *_of_mail: object) -> bool:
+        raise OSError("disk full")
+
+
+async def no_answer() -> None:
+    """A database that can't be asked."""
+    raise OSError("connection refused")
+
+
+@pytest.fixture
+async def broken(links: Links) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application whose storage fails."""
+    async with served(create_app(links, BrokenRecords(), no_answer)) as client:
+        yield client
+
+
+async def a_mass_mail(database: Database, *mails: dict[str, Any]) -> None:
+    """Mass mail number 1 with these mails, to Anna and sent unless told otherwise; ``seq`` counts from 1."""
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    order = {
+        "id": "m1", "number": 1, "name": "Herbst", "created_by": "anna", "order": {}, "version": 0,
+        "state": "sending", "reason": "", "created_at": now,
+    }  # fmt: skip
+    mail = {
+        "mass_mail_id": "m1", "stage": 0, "contact_id": 1, "address": "anna@example.org",
+        "address_key": "anna@example.org", "state": "sent", "reason": "", "epoch": 1, "template": "",
+        "tracked": True, "doubted": False, "attempts": 1, "reply": "", "message_id": "",
+    }  # fmt: skip
+    async with database.write() as connection:
+        await connection.execute(insert(mass_mail).values(order))
+        for seq, columns in enumerate(mails, start=1):
+            await connection.execute(insert(delivery).values(mail | {"seq": seq} | columns))

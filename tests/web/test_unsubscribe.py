@@ -1,0 +1,98 @@
+"""Unsubscribing by page and by one click, and never by following a link."""
+
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from serienmail.mailing.links import Links, MailRef
+from serienmail.storage.database import Database
+from serienmail.storage.tables import delivery, event, suppression
+from tests.web.conftest import a_mass_mail
+from web.unsubscribe import masked
+
+MAIL = MailRef(number=1, stage=0, seq=1)
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+async def suppressed(database: Database) -> list[str]:
+    """The addresses that get no more mail."""
+    async with database.read() as connection:
+        return list((await connection.execute(select(suppression.c.address_key))).scalars())
+
+
+async def test_following_the_link_asks_and_changes_nothing(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    await a_mass_mail(database, {})
+    answer = await client.get(links.unsubscribe_url(MAIL))
+    assert answer.status_code == 200
+    assert "<button" in answer.text
+    assert "a***@example.org" in answer.text
+    assert "anna@" not in answer.text
+    assert await suppressed(database) == []
+
+
+async def test_the_page_s_button_unsubscribes_and_says_so(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    await a_mass_mail(database, {})
+    for _twice in range(2):
+        answer = await client.post(links.unsubscribe_url(MAIL), headers={"Accept-Language": "en"})
+        assert (answer.status_code, "You are unsubscribed" in answer.text) == (200, True)
+    assert await suppressed(database) == ["anna@example.org"]
+    async with database.read() as connection:
+        assert (await connection.execute(select(event.c.kind))).scalars().all() == ["unsubscribed"]
+
+
+@pytest.mark.parametrize("body", [
+    {"data": ONE_CLICK},
+    {"files": {name: (None, value) for name, value in ONE_CLICK.items()}},
+], ids=["urlencoded", "multipart"])  # fmt: skip
+async def test_one_click_unsubscribes_without_cookie_or_redirect(
+    client: httpx.AsyncClient, database: Database, links: Links, body: dict[str, Any]
+) -> None:
+    await a_mass_mail(database, {})
+    answer = await client.post(links.unsubscribe_url(MAIL), **body)
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert await suppressed(database) == ["anna@example.org"]
+
+
+async def test_an_opt_out_stops_what_is_due_and_leaves_what_is_sent(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    in_each_stage = ("sent", "handing_over", "pending", "deferred")
+    await a_mass_mail(database, *({"stage": stage, "state": state} for stage, state in enumerate(in_each_stage)))
+    await client.post(links.unsubscribe_url(MAIL), data=ONE_CLICK)
+    async with database.read() as connection:
+        found = (await connection.execute(select(delivery.c.state, delivery.c.reason).order_by(delivery.c.stage))).all()
+    assert found == [("sent", ""), ("handing_over", "")] + [("excluded", "unsubscribed")] * 2
+
+
+async def test_a_bad_token_is_a_page_with_one_sentence(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    await a_mass_mail(database, {})
+    pixel_token = links.pixel_url(MAIL).removeprefix("/o/").removesuffix(".gif")
+    for path in ("/u/guessed", f"/u/{pixel_token}", links.unsubscribe_url(MailRef(1, 0, 99))):
+        for method in ("GET", "POST"):
+            answer = await client.request(method, path, headers={"Accept-Language": "de"})
+            assert answer.status_code == 404
+            assert "bitte öffnen Sie ihn noch einmal aus der E-Mail." in answer.text
+            assert "<form" not in answer.text
+    assert await suppressed(database) == []
+
+
+@pytest.mark.parametrize(("wish", "language"), [
+    ("de-AT,de;q=0.9,en;q=0.8", "de"), ("en-GB,de;q=0.5", "en"), ("fr,en;q=0.7", "en"), ("fr", "de"), ("", "de"),
+])  # fmt: skip
+async def test_the_page_speaks_the_reader_s_language(client: httpx.AsyncClient, wish: str, language: str) -> None:
+    answer = await client.get("/u/guessed", headers={"Accept-Language": wish})
+    assert f'<html lang="{language}">' in answer.text
+
+
+def test_a_masked_address_keeps_one_letter_and_the_domain() -> None:
+    assert masked("anna@example.org") == "a***@example.org"
+    assert masked("ü@example.org") == "ü***@example.org"

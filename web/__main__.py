@@ -1,0 +1,45 @@
+"""``python -m web``: serve the links in mails until told to stop."""
+
+import argparse
+import asyncio
+import sys
+
+import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
+
+from serienmail.domain.errors import SerienmailError
+from serienmail.settings import load_settings
+from serienmail.storage.database import Database
+from serienmail.storage.migration import require_migrated
+from web.app import compose
+
+
+def main() -> None:
+    """Read the options and serve; a refusal is one sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m web", description="Serve the links in mails.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", default=8080, type=int, help="the port to listen on (default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(serve(options.host, options.port))
+    except SerienmailError as refusal:
+        sys.exit(str(refusal))
+
+
+async def serve(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests in hand are answered."""
+    settings = load_settings()
+    database = Database(settings.database_url)
+    try:
+        await require_migrated(database)
+        config = uvicorn.Config(
+            compose(settings, database), host=host, port=port, server_header=False, timeout_graceful_shutdown=10
+        )
+        await uvicorn.Server(config).serve()
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    main()

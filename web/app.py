@@ -1,0 +1,82 @@
+"""The web application: its routes, and what holds for every answer."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from sqlalchemy import text
+
+from serienmail.mailing.links import Links
+from serienmail.settings import Settings
+from serienmail.storage.database import Database
+from serienmail.storage.tracking import Tracking
+from web.health import Ping, health_routes
+from web.pixel import Opens, pixel_routes
+from web.unsubscribe import OptOuts, unsubscribe_routes
+
+MOST_BODY = 4096
+"""Bytes. A one-click POST has 26; no route reads its body, so an undeclared one stays in the server's own buffer."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer; a page may widen the policy for its own style."""
+
+SORRY = (
+    "Das hat leider nicht geklappt; bitte versuchen Sie es in einigen Minuten noch einmal.\n"
+    "Sorry, that didn't work; please try again in a few minutes.\n"
+)
+
+
+class Records(Opens, OptOuts, Protocol):
+    """All that the routes record."""
+
+
+def compose(settings: Settings, database: Database) -> FastAPI:
+    """The application on real storage. The caller opens and closes the database."""
+
+    async def ping() -> None:
+        async with database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
+    return create_app(links, Tracking(database), ping)
+
+
+def create_app(links: Links, records: Records, ping: Ping) -> FastAPI:
+    """The application on any storage."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(pixel_routes(links, records))
+    app.include_router(unsubscribe_routes(links, records))
+    app.include_router(health_routes(ping))
+    app.middleware("http")(_guard)
+    app.add_exception_handler(Exception, _apologise)
+    logging.getLogger("uvicorn.access").addFilter(_without_people)
+    return app
+
+
+async def _guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    if int(request.headers.get("content-length", 0)) > MOST_BODY:
+        response: Response = PlainTextResponse(f"At most {MOST_BODY} bytes are read here.\n", status_code=413)
+    else:
+        response = await answer(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+async def _apologise(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse(SORRY, status_code=500, headers=HEADERS)
+
+
+def _without_people(line: logging.LogRecord) -> bool:
+    """An access log with tokens would let its readers unsubscribe people; with addresses of clients, identify them."""
+    if isinstance(line.args, tuple) and len(line.args) == 5:  # uvicorn's: client, method, path, version, status
+        _client, method, path, version, status = line.args
+        line.args = ("-", method, f"/{str(path).split('/')[1]}", version, status)
+    return True

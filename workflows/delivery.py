@@ -1,0 +1,151 @@
+"""Delivering one stage: one loop for the first pass, retries, waiting and going on after a stop."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.sending import SendActivities, SliceResult
+    from activities.stages import PlanRequest, StageActivities, StageStart
+    from serienmail.domain.delivery import Plan, SliceJob, SliceRange, StageKey
+
+from workflows import options, progress
+from workflows.names import mass_mail_workflow_id
+
+WINDOW = 20
+"""Slices in work at once; more would only queue, and a stop would have to wait for them."""
+SOON, LATER = timedelta(seconds=30), timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRun:
+    """One start of sending a stage.
+
+    epoch: grows with each start; an older one claims nothing any more. The rest as in SliceJob and PlanRequest.
+    """
+
+    key: StageKey
+    epoch: int
+    template: str
+    account: str
+    measured: bool
+    opted_in_only: bool
+    slice_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing can go out before then, and why; until None: it goes on."""
+
+    stage: int
+    until: datetime | None = None
+    reason: str = ""
+
+
+@workflow.defn
+class DeliveryWorkflow:
+    """Ends when nobody of its stage is pending, deferred or being handed over."""
+
+    @workflow.init
+    def __init__(self, run: DeliveryRun) -> None:
+        self._run = run
+        self._start = StageStart(run.key, run.epoch)
+        self._parent = workflow.get_external_workflow_handle(mass_mail_workflow_id(run.key.mass_mail_id))
+
+    @workflow.run
+    async def run(self, run: DeliveryRun) -> None:
+        """Open the stage, deliver, close it; a cancel closes it at once and waits for the mails in hand."""
+        await workflow.execute_activity_method(StageActivities.open_stage, self._start, **options.short())
+        try:
+            await self._deliver()
+        except asyncio.CancelledError:
+            await self._close()
+            raise
+        await self._close()
+
+    async def _deliver(self) -> None:
+        idle = SOON
+        while True:
+            plan = await self._plan()
+            if plan.slices:
+                handled = await self._send(plan)
+                idle = SOON if handled else min(idle * 2, LATER)
+                if not handled:  # somebody else holds the rows: never spin
+                    await workflow.sleep(idle, summary="other workers hold what is due")
+            elif plan.wake_at:
+                await self._pause(plan.wake_at, plan.reason)
+            else:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self._run)
+
+    async def _plan(self) -> Plan:
+        request = PlanRequest(self._run.key, self._run.slice_size)
+        plan = await workflow.execute_activity_method(StageActivities.plan_slices, request, **options.short())
+        workflow.set_current_details(progress.of_delivery(plan))
+        return plan
+
+    async def _send(self, plan: Plan) -> int:
+        """Send all planned slices, a window at a time; more than 0 if anything moved.
+
+        A stop cancels the slices and waits until they have recorded what they had in hand. A slice is never awaited
+        directly: one that returns normally after the cancel would swallow it.
+        """
+        waiting, running = deque(plan.slices), list[workflow.ActivityHandle[SliceResult]]()
+        results: list[SliceResult] = []
+        try:
+            while waiting or running:
+                while waiting and len(running) < WINDOW:
+                    running.append(self._start_slice(waiting.popleft()))
+                done, _ = await workflow.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                running = [handle for handle in running if handle not in done]
+                results += [handle.result() for handle in done]
+                workflow.set_current_details(progress.of_delivery(plan, sum(result.handled for result in results)))
+                waiting = deque() if any(result.wait_until for result in results) else waiting
+        except BaseException:
+            for handle in running:
+                handle.cancel()
+            await self._close()
+            if running:
+                await workflow.wait(running)
+            raise
+        await self._pause_if_asked(results)
+        return sum(result.handled for result in results) + any(result.wait_until for result in results)
+
+    def _start_slice(self, rows: SliceRange) -> "workflow.ActivityHandle[SliceResult]":
+        run = self._run
+        job = SliceJob(
+            key=run.key,
+            epoch=run.epoch,
+            range=rows,
+            template=run.template,
+            account=run.account,
+            measured=run.measured,
+            opted_in_only=run.opted_in_only,
+        )
+        return workflow.start_activity_method(
+            SendActivities.send_slice,
+            job,
+            **options.sending(progress.of_slice(rows), run.key),
+        )
+
+    async def _pause_if_asked(self, results: Sequence[SliceResult]) -> None:
+        asked = [(result.wait_until, result.reason) for result in results if result.wait_until]
+        if asked:
+            await self._pause(*max(asked))
+
+    async def _pause(self, until: datetime, reason: str) -> None:
+        """Wait on a durable timer, and say so where people look."""
+        await self._tell(Pause(self._run.key.stage, until, reason))
+        await workflow.sleep(max(until - workflow.now(), SOON), summary=reason)
+        await self._tell(Pause(self._run.key.stage))
+
+    async def _tell(self, pause: Pause) -> None:
+        await self._parent.signal("stage_waits", pause)
+
+    async def _close(self) -> None:
+        await workflow.execute_activity_method(StageActivities.close_stage, self._start, **options.short())

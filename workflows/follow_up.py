@@ -1,0 +1,40 @@
+"""One follow-up, from the choice of its audience to its last mail."""
+
+from dataclasses import dataclass
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.loading import LoadingActivities
+    from serienmail.domain.loading import Load
+
+from workflows import options, progress
+from workflows.delivery import DeliveryRun, DeliveryWorkflow
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpRun:
+    """Whom to choose, and how to deliver."""
+
+    load: Load
+    delivery: DeliveryRun
+
+
+@workflow.defn
+class FollowUpWorkflow:
+    """Started when the follow-up is due and the mass mail itself is out."""
+
+    @workflow.run
+    async def run(self, run: FollowUpRun) -> None:
+        """Choose the audience once, then deliver; a restart finds the audience chosen."""
+        loaded = await workflow.execute_activity_method(
+            LoadingActivities.load_recipients, run.load, **options.loading("chooses the audience")
+        )
+        workflow.set_current_details(progress.of_audience(loaded))
+        if not loaded.counts.will_receive:
+            return
+        await workflow.execute_child_workflow(
+            DeliveryWorkflow.run,
+            run.delivery,
+            **options.audience(run.delivery.key, run.delivery.epoch, f"to {loaded.counts.will_receive} recipients"),
+        )

@@ -1,0 +1,293 @@
+"""One mass mail from its order to the end of its last follow-up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.loading import LoadingActivities
+    from activities.records import RecordActivities
+    from activities.stages import Reopening, StageActivities, StageStart
+
+from serienmail.domain.campaign import TEMPORAL_UI, Campaign, MassMailRun
+from serienmail.domain.commands import Command, Delete, Edit, Finish, Phase, Restart, SendAgain, Stop
+from serienmail.domain.delivery import StageKey
+from serienmail.domain.loading import first_load, follow_up_load
+from serienmail.domain.stage_run import StageRun
+from serienmail.domain.states import MassMailState
+from serienmail.domain.status import Status, state_at_the_end
+from workflows import names, options, progress
+from workflows.delivery import DeliveryRun, DeliveryWorkflow, Pause
+from workflows.follow_up import FollowUpRun, FollowUpWorkflow
+from workflows.requests import read
+
+
+class _Halted(Exception):
+    """A stage can't go on before somebody mends something; the text says what."""
+
+
+@workflow.defn
+class MassMailWorkflow:
+    """Stays open while it is stopped; its signals are safe to send from the Temporal UI."""
+
+    @workflow.init
+    def __init__(self, run: MassMailRun) -> None:
+        self._campaign = Campaign(run, workflow.now())
+        self._slice_size = run.slice_size
+        self._epoch = run.epoch
+        self._published = 0
+
+    @workflow.run
+    async def run(self, run: MassMailRun) -> Status:
+        """Load, send when due, follow up; how it ended."""
+        publishing = asyncio.create_task(self._publishing())
+        try:
+            await self._stoppable(self._campaign.stages[0], self._mass_mail)
+            await self._follow_ups()
+            await self._finish()
+        except asyncio.CancelledError:
+            self._campaign.end(MassMailState.STOPPED, "cancelled in Temporal; 'serienmail repair' brings it back")
+            raise
+        finally:
+            publishing.cancel()
+            await self._publish()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.status()
+
+    @workflow.query
+    def status(self) -> Status:
+        """Where it is: state, stages, last command."""
+        return self._campaign.status()
+
+    @workflow.signal
+    def edit(self, command: Any = None) -> None:
+        """Change what isn't sent yet: an Edit."""
+        self._campaign.obey(read(Edit, command), workflow.now())
+
+    @workflow.signal
+    def stop(self, command: Any = None) -> None:
+        """Send nothing more until a restart: a Stop."""
+        self._campaign.obey(read(Stop, command), workflow.now())
+
+    @workflow.signal
+    def restart(self, command: Any = None) -> None:
+        """Go on where the ledger is: a Restart."""
+        self._campaign.obey(read(Restart, command), workflow.now())
+
+    @workflow.signal
+    def delete(self, command: Any = None) -> None:
+        """Send nothing more, ever: a Delete."""
+        self._campaign.obey(read(Delete, command), workflow.now())
+
+    @workflow.signal
+    def finish(self, command: Any = None) -> None:
+        """Leave out who got none: a Finish."""
+        self._campaign.obey(read(Finish, command), workflow.now())
+
+    @workflow.signal
+    def send_again(self, command: Any = None) -> None:
+        """Look again at who got none: a SendAgain."""
+        self._campaign.obey(read(SendAgain, command), workflow.now())
+
+    @workflow.update
+    def submit(self, command: Command) -> Status:
+        """The same commands, for callers who want an answer: the status that follows."""
+        self._campaign.obey(command, workflow.now())
+        return self.status()
+
+    @submit.validator
+    def check_submit(self, command: Command) -> None:
+        """Refuses before anything is written; the text says why."""
+        if refused := self._campaign.refusal(command, workflow.now()):
+            raise ApplicationError(refused, type="CommandRefused")
+
+    @workflow.signal
+    def stage_waits(self, pause: Pause) -> None:
+        """From a stage's own workflow: nothing can go out for a while, or it goes on."""
+        stage = self._campaign.stages[pause.stage]
+        if stage.phase in (Phase.SENDING, Phase.WAITING_TO_CONTINUE):
+            if pause.until:
+                reason = f"until {progress.moment(pause.until)}: {pause.reason}"
+                self._campaign.enter(stage, Phase.WAITING_TO_CONTINUE, reason)
+            else:
+                self._campaign.enter(stage, Phase.SENDING)
+
+    async def _mass_mail(self, stage: StageRun) -> None:
+        """Stage 0: load, wait for its time, send. An edit meanwhile may mean to load again, or another time."""
+        while True:
+            if self._campaign.loaded != self._campaign.snapshot:
+                await self._load(stage)
+            elif await self._came_due(stage):
+                break
+        await self._deliver(stage)
+        self._campaign.ended = workflow.now()
+
+    async def _load(self, stage: StageRun) -> None:
+        load = first_load(self._campaign.order, self._campaign.snapshot)
+        self._campaign.enter(stage, Phase.LOADING)
+        loaded = await workflow.execute_activity_method(
+            LoadingActivities.load_recipients, load, **options.loading("reads the recipients")
+        )
+        if loaded.problem:
+            self._campaign.snapshot += 1  # a restart reads them again
+            raise _Halted(loaded.problem)
+        self._campaign.loaded = load.revision
+        self._campaign.enter(stage, Phase.WAITING)
+
+    async def _came_due(self, stage: StageRun) -> bool:
+        """True when its time has come; False if an edit came before."""
+        due, edits = self._campaign.due(stage), self._campaign.edits
+        if stage.begun or due is None or due <= workflow.now():
+            return True
+        try:
+            await workflow.wait_condition(
+                lambda: self._campaign.edits != edits,
+                timeout=due - workflow.now(),
+                timeout_summary=f"{progress.stage_name(stage.number)} is due {progress.moment(due)}",
+            )
+        except TimeoutError:
+            return True
+        return False
+
+    async def _follow_ups(self) -> None:
+        """All follow-ups, side by side; an edit may add one while others wait."""
+        started: list[asyncio.Task[None]] = []
+
+        def none_is_new() -> bool:
+            return len(started) + 1 >= len(self._campaign.used_stages)
+
+        while not self._campaign.deleted and not (none_is_new() and all(task.done() for task in started)):
+            for stage in self._campaign.used_stages[len(started) + 1 :]:
+                started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
+            await workflow.wait_condition(lambda: not none_is_new() or all(task.done() for task in started))
+        await asyncio.gather(*started)
+
+    async def _follow_up(self, stage: StageRun) -> None:
+        """Stages 1–3: wait for its time, choose the audience, send. One that an edit took out ends at once."""
+        while not await self._came_due(stage):
+            pass
+        if self._campaign.rule(stage):
+            await self._deliver(stage)
+
+    async def _deliver(self, stage: StageRun) -> None:
+        """Run the stage's own workflow, under a new epoch."""
+        self._epoch += 1
+        stage.begun = True
+        self._campaign.enter(stage, Phase.SENDING)
+        order, rule = self._campaign.order, self._campaign.rule(stage)
+        run = DeliveryRun(
+            key=StageKey(order.id, stage.number),
+            epoch=self._epoch,
+            template=rule.template if rule else order.template,
+            account=order.account,
+            measured=order.measured,
+            opted_in_only=order.opted_in_only,
+            slice_size=self._slice_size,
+        )
+        child = options.stage(run.key, run.epoch, f"{order.name}: {progress.stage_name(stage.number)}")
+        if rule:
+            follow_up = FollowUpRun(follow_up_load(order, 1, stage.number), run)
+            await workflow.execute_child_workflow(FollowUpWorkflow.run, follow_up, **child)
+        else:
+            await workflow.execute_child_workflow(DeliveryWorkflow.run, run, **child)
+
+    async def _finish(self) -> None:
+        """Finished by itself if everybody got it, else by hand; send again as often as wanted."""
+        asked = self._campaign
+        while not asked.deleted:
+            self._campaign.end(*await self._state_at_the_end())
+            if asked.status().state.is_final:
+                return
+            await workflow.wait_condition(lambda: asked.finish_asked or asked.again_asked or asked.deleted)
+            if asked.finish_asked:
+                self._campaign.end(MassMailState.FINISHED, asked.status().reason)
+                return
+            if asked.again_asked:
+                await self._send_to_the_rest()
+        self._campaign.end(MassMailState.DELETED, "")
+
+    async def _state_at_the_end(self) -> tuple[MassMailState, str]:
+        counts = {}
+        for stage in self._campaign.used_stages:
+            key = StageKey(self._campaign.order.id, stage.number)
+            counts[stage.number] = await workflow.execute_activity_method(
+                StageActivities.count_stage, key, **options.short()
+            )
+        return state_at_the_end(counts)
+
+    async def _send_to_the_rest(self) -> None:
+        order = self._campaign.order
+        self._campaign.goes_on()
+        again = Reopening(StageKey(order.id, 0), order.opted_in_only)
+        await workflow.execute_activity_method(StageActivities.reopen_stage, again, **options.short())
+        await self._stoppable(self._campaign.stages[0], self._deliver)
+
+    async def _stoppable(self, stage: StageRun, work: Callable[[StageRun], Awaitable[None]]) -> None:
+        """Do the stage's work; a stop cancels it, a restart goes on where the ledger is."""
+        while True:
+            await workflow.wait_condition(lambda: not stage.stopped or stage.deleted)
+            if stage.deleted:
+                await self._cancel_rows(stage)
+                return
+            task = asyncio.ensure_future(work(stage))
+            try:
+                await _until_stopped(stage, task)
+            finally:  # stopped, cancelled natively, or done: nothing goes on before everything in hand is recorded
+                task.cancel()
+                await workflow.wait([task])
+            if await self._is_over(stage, task):
+                return
+
+    async def _is_over(self, stage: StageRun, task: "asyncio.Future[None]") -> bool:
+        """Whether the stage's work is done; else it is stopped, and says why."""
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            stage.over()
+        elif not is_cancelled_exception(error):
+            await self._close(stage)
+            stage.stop(_reason(error))
+        elif not stage.stops:
+            stage.stop(f"its delivery was cancelled in the {TEMPORAL_UI}; restart it to go on")
+        if error is not None:
+            stage.drained()
+        self._campaign.changed()
+        return error is None
+
+    async def _close(self, stage: StageRun) -> None:
+        """A stage whose workflow failed or was terminated may have slices left over: they must claim nothing."""
+        start = StageStart(StageKey(self._campaign.order.id, stage.number), self._epoch)
+        await workflow.execute_activity_method(StageActivities.close_stage, start, **options.short())
+
+    async def _cancel_rows(self, stage: StageRun) -> None:
+        key = StageKey(self._campaign.order.id, stage.number)
+        await workflow.execute_activity_method(StageActivities.cancel_stage, key, **options.short())
+        self._campaign.enter(stage, Phase.DELETED)
+
+    async def _publishing(self) -> None:
+        """Keep lists, search attributes and the UI's text up to date; one write at a time, the newest wins."""
+        while True:
+            await workflow.wait_condition(lambda: self._campaign.version != self._published)
+            await self._publish()
+
+    async def _publish(self) -> None:
+        status = self.status()
+        self._published = status.version
+        workflow.set_current_details(progress.of_mass_mail(status))
+        workflow.upsert_search_attributes(names.search_attributes_of(status))
+        summary = progress.words(status.state)
+        await workflow.execute_activity_method(RecordActivities.record_status, status, **options.short(summary))
+
+
+async def _until_stopped(stage: StageRun, task: "asyncio.Future[None]") -> None:
+    seen = stage.stops
+    await workflow.wait_condition(lambda: stage.stops != seen or task.done())
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost sentence of a failure."""
+    while isinstance(error, ActivityError | ChildWorkflowError) and error.__cause__:
+        error = error.__cause__
+    return error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__
