@@ -43,6 +43,5 @@ class _Guard(ActivityInboundInterceptor):
             failure = ApplicationError(str(error), type=type(error).__name__, non_retryable=final)
         except Exception as error:
             log.exception("%s failed", activity.info().activity_type)
-            name = type(error).__name__
-            failure = ApplicationError(f"{name}: the worker's log has the details.", type=name)
+            failure = ApplicationError("unexpected; the worker's log has the details.", type=type(error).__name__)
         raise failure from None

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from temporalio import activity
 
@@ -31,9 +32,13 @@ class Ledger(Protocol):
 
 
 class Post(Protocol):
-    """One stage's mails on one account."""
+    """One stage's mails on one account.
+
+    slots: held from claim to outcome, so that nothing is claimed that no connection is free for.
+    """
 
     connections: int
+    slots: AbstractAsyncContextManager[Any]
 
     async def deliver(self, claimed: Claimed) -> Answer:
         """Build the mail and hand it over.
@@ -106,11 +111,20 @@ class _Slice:
 
     async def _lane(self) -> None:
         """One connection's worth of mails, one after the other."""
-        while not self._draining and time.monotonic() < self._claims_until:
-            claimed = await self._ledger.claim(self._job, self._clock.now())
-            if claimed is None:
-                return
-            await self._hand_over(claimed)
+        more = True
+        while more:
+            async with self._post.slots:
+                more = await self._next_mail()
+
+    async def _next_mail(self) -> bool:
+        """Claim and hand over one mail; False if there is none to claim, or no more time for it."""
+        if self._draining or time.monotonic() > self._claims_until:
+            return False
+        claimed = await self._ledger.claim(self._job, self._clock.now())
+        if claimed is None:
+            return False
+        await self._hand_over(claimed)
+        return True
 
     async def _hand_over(self, claimed: Claimed) -> None:
         try:

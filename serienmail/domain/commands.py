@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Any, Literal
 
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import FollowUp, MassMail, OnMissing, check_future, check_order
+from serienmail.domain.mass_mail import Audience, FollowUp, MassMail, OnMissing, check_future, check_order
 from serienmail.domain.states import MassMailState
 
 
@@ -108,6 +109,7 @@ class StageStatus:
 
     due: None while it depends on the mass mail's end. begun: its sending was started once.
     stopped: a stop is in force, even if mails in hand are still being finished (phase ``stopping``).
+    deleted: nothing of it will be sent any more, even if mails in hand are still being finished.
     reason: why it is stopped or waits to continue.
     """
 
@@ -116,7 +118,18 @@ class StageStatus:
     due: datetime | None = None
     begun: bool = False
     stopped: bool = False
+    deleted: bool = False
     reason: str = ""
+
+    @property
+    def is_ended(self) -> bool:
+        """Nothing more comes of it, whatever is commanded."""
+        return self.deleted or self.phase.is_ended
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a restart would let it go on."""
+        return self.stopped and not self.is_ended
 
     @property
     def is_untouchable(self) -> bool:
@@ -128,21 +141,24 @@ class StageStatus:
 class Situation:
     """What a rule must know.
 
-    lead: an edit this close to delivery stops the mass mail (R9).
+    stages: 0 and every possible follow-up, whether the order has it or not.
+    deleted: the deletion of everything is accepted. lead: an edit this close to delivery stops the mass mail (R9).
     """
 
     order: MassMail
     state: MassMailState
     stages: Mapping[int, StageStatus]
     now: datetime
+    deleted: bool = False
     administrators: tuple[str, ...] = ()
     lead: timedelta = timedelta(minutes=15)
 
 
 def refusal(command: Command, situation: Situation) -> str | None:
     """Why this command changes nothing now, in one sentence; None if it is accepted."""
-    if situation.state.is_final:
-        return f"This mass mail is {situation.state.replace('_', ' ')}; it can't be changed any more."
+    if situation.deleted or situation.state.is_final:
+        state = MassMailState.DELETED if situation.deleted else situation.state
+        return f"This mass mail is {state.replace('_', ' ')}; it can't be changed any more."
     return _not_entitled(command, situation) or _RULES[type(command)](command, situation)
 
 
@@ -157,7 +173,7 @@ def past_due(situation: Situation, stage: int | None) -> list[StageStatus]:
     return [
         status
         for status in _aimed_at(situation, stage)
-        if status.stopped and not status.begun and status.due is not None and status.due < situation.now
+        if status.is_held and not status.begun and status.due is not None and status.due < situation.now
     ]
 
 
@@ -175,7 +191,8 @@ def _verb(command: Command) -> str:
 
 
 def _aimed_at(situation: Situation, stage: int | None) -> list[StageStatus]:
-    return [status for number, status in situation.stages.items() if stage in (None, number)]
+    used = len(situation.order.follow_ups) + 1
+    return [status for number, status in situation.stages.items() if number < used and stage in (None, number)]
 
 
 def _refuse_edit(command: Edit, situation: Situation) -> str | None:
@@ -188,11 +205,20 @@ def _refuse_edit(command: Edit, situation: Situation) -> str | None:
         return "The mass mail itself is out; only its follow-ups can still be edited."
     if first.begun and (edited.selection, edited.opted_in_only) != (order.selection, order.opted_in_only):
         return "Some recipients have got their mail already; the selection can't be changed any more."
-    for number, rule in enumerate(order.follow_ups, start=1):
-        new = edited.follow_ups[number - 1] if number <= len(edited.follow_ups) else None
-        if new != rule and (situation.stages[number].begun or situation.stages[number].phase.is_ended):
-            return f"Follow-up {number} has begun; it can't be changed any more."
-    return _invalid(replace(edited, due=command.due), situation.now)
+    if first.begun and command.due is not None:
+        return "Its sending has begun, so it has no new time; restart it when it is to go on."
+    for number, (old, new) in enumerate(zip_longest(order.follow_ups, edited.follow_ups), start=1):
+        stage = situation.stages.get(number)
+        if new != old and stage is not None and (stage.begun or stage.is_ended):
+            return f"Follow-up {number} has begun or is over; it can't be changed any more."
+    return _invalid(_with_new_times_only(edited, command, order), situation.now)
+
+
+def _with_new_times_only(edited: MassMail, command: Edit, before: MassMail) -> MassMail:
+    """Times that stay as they are may have passed since they were ordered."""
+    kept = FollowUp(template=before.template, audience=Audience.RECEIVED, after=timedelta())
+    pairs = zip_longest(edited.follow_ups, before.follow_ups[: len(edited.follow_ups)])
+    return replace(edited, due=command.due, follow_ups=tuple(kept if new == old else new for new, old in pairs))
 
 
 def _invalid(order: MassMail, now: datetime) -> str | None:
@@ -207,17 +233,20 @@ def _refuse_stop(command: Stop, situation: Situation) -> str | None:
     aimed = _aimed_at(situation, command.stage)
     if not aimed:
         return f"There is no stage {command.stage}; see its stages with 'show'."
-    if all(status.phase.is_ended for status in aimed):
+    if all(status.is_ended for status in aimed):
         return "Nothing is left to stop: everything is out."
-    if all(status.phase.is_ended or status.stopped for status in aimed):
+    if all(status.is_ended or status.stopped for status in aimed):
         return "It is stopped already; restart it or delete it."
     return None
 
 
 def _refuse_restart(command: Restart, situation: Situation) -> str | None:
-    if not any(status.stopped for status in _aimed_at(situation, command.stage)):
+    held = [status for status in _aimed_at(situation, command.stage) if status.is_held]
+    if not held:
         return "It isn't stopped, so it can't be restarted."
     if command.due is not None:
+        if begun := [status.number for status in held if status.begun]:
+            return f"Stage {begun[0]} has begun and would go on at once; restart it alone, without a time."
         try:
             check_future(command.due, situation.now)
         except InvalidOrder as error:
@@ -233,7 +262,7 @@ def _refuse_delete(command: Delete, situation: Situation) -> str | None:
     aimed = _aimed_at(situation, command.stage)
     if not aimed:
         return f"There is no stage {command.stage}; see its stages with 'show'."
-    if command.stage is not None and all(status.phase.is_ended for status in aimed):
+    if command.stage is not None and all(status.is_ended for status in aimed):
         return f"Stage {command.stage} is over; nothing of it is left to delete."
     return None
 

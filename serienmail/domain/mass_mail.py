@@ -9,6 +9,7 @@ from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.template import TemplateRef
 
 MAX_FOLLOW_UPS = 3
+LONGEST_WAIT = timedelta(days=3650)
 EVERYONE = "everyone"
 """The id of the selection that has no criteria."""
 
@@ -121,3 +122,5 @@ def _check_follow_up(number: int, follow_up: FollowUp, now: datetime) -> None:
         check_future(follow_up.on, now)
     if follow_up.after is not None and follow_up.after < timedelta():
         raise InvalidOrder(f"Follow-up {number} would come before the mass mail's end; give a number of days from 0.")
+    if follow_up.after is not None and follow_up.after > LONGEST_WAIT:
+        raise InvalidOrder(f"Follow-up {number} would come too late; give {LONGEST_WAIT.days} days at most.")

@@ -30,6 +30,7 @@ class StageRun:
             due=due,
             begun=self.begun,
             stopped=self.stopped,
+            deleted=self.deleted,
             reason=self.reason,
         )
 

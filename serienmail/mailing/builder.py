@@ -12,10 +12,9 @@ from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox, fixed_header, mailbox_header, serialize, text_header
-from serienmail.mailing.template import Rendered, compile_template
+from serienmail.mailing.template import CompiledTemplate, Rendered, compile_template
 
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
-_NOBODY = MailRef(number=0, stage=0, seq=0)
 
 
 class MailBuilder:
@@ -32,7 +31,7 @@ class MailBuilder:
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
         recipient = Mailbox.of(claimed.address, _display_name(claimed.contact))
         unsubscribe_url = self._links.unsubscribe_url(ref)
-        rendered = self._render(claimed.contact, unsubscribe_url)
+        rendered = render(self._template, claimed.contact, unsubscribe_url)
         headers = (
             *self._shared_headers,
             mailbox_header("To", recipient),
@@ -55,14 +54,12 @@ class MailBuilder:
             smtputf8=not (self._sender.address + recipient.address).isascii(),
         )
 
-    def check(self, contact: Mapping[str, Any]) -> None:
-        """Render for this contact and forget it: PlaceholderMissing or another TemplateFault, as build would."""
-        self._render(contact, self._links.unsubscribe_url(_NOBODY))
 
-    def _render(self, contact: Mapping[str, Any], unsubscribe_url: str) -> Rendered:
-        fields = ("language", "salutation", "title", "first_name", "last_name", "company")
-        greeting = salutation(**{field: contact.get(field) or "" for field in fields})
-        return self._template.render(contact, salutation=greeting, unsubscribe_url=unsubscribe_url)
+def render(template: CompiledTemplate, contact: Mapping[str, Any], unsubscribe_url: str) -> Rendered:
+    """The words of a mail, with the contact's own salutation; PlaceholderMissing or another TemplateFault."""
+    fields = ("language", "salutation", "title", "first_name", "last_name", "company")
+    greeting = salutation(**{field: contact.get(field) or "" for field in fields})
+    return template.render(contact, salutation=greeting, unsubscribe_url=unsubscribe_url)
 
 
 def _shared_headers(sender: Mailbox, reply_to: str | None, *, follow_up: bool) -> tuple[bytes, ...]:

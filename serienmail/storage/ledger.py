@@ -9,10 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import and_, select, update
 
-from serienmail.domain.delivery import Claimed, Outcome, Plan, SliceJob, StageKey
+from serienmail.domain.delivery import Claimed, Counts, Outcome, Plan, SliceJob, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.claiming import Claims, MessageId
+from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.outcomes import Outcomes
 from serienmail.storage.planning import plan_stage
@@ -61,6 +62,11 @@ class Ledger:
     async def record(self, outcome: Outcome) -> None:
         """Keep an outcome; returns when it is committed, however long the database is away."""
         await self._outcomes.record(outcome)
+
+    async def counts(self, key: StageKey) -> Counts:
+        """The stage in numbers, now."""
+        async with self._database.read() as connection:
+            return await count_stage(connection, key)
 
     async def cancel(self, key: StageKey) -> int:
         """Cancel what is still due, for a deleted mass mail; how many. A row that was ever in doubt stays as it is."""

@@ -51,8 +51,9 @@ class RecipientStore:
         """What loading would give now; writes nothing."""
         candidates = (await self._candidates(load)).subquery()
         async with self._database.read() as connection:
-            rows = await connection.execute(select(candidates.c.reason, func.count()).group_by(candidates.c.reason))
-            by_reason: dict[str, int] = dict(rows.tuples())
+            by = candidates.c.reason
+            rows = await connection.execute(select(by, func.count().label("people")).group_by(by))
+            by_reason: dict[str, int] = {row.reason: row.people for row in rows}
         excluded = {reason: count for reason, count in by_reason.items() if reason}
         return Counts(selected=sum(by_reason.values()), excluded=excluded)
 

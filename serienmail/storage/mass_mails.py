@@ -15,24 +15,32 @@ from serienmail.domain.status import Status
 from serienmail.storage.database import Database
 from serienmail.storage.tables import mass_mail, stage
 
-_ORDER = TypeAdapter(MassMail)
+_STATUS = TypeAdapter(Status)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A mass mail in a list.
+    """A mass mail in a list, with what its workflow said last.
 
-    version: of what its workflow said; grows with each change. epoch: the newest start of sending of any stage.
+    number: short, for signed links. epoch: the newest start of sending of any stage. snapshot: the newest loading of
+    its recipients.
     """
 
-    order: MassMail
+    status: Status
     number: int
-    state: MassMailState
-    reason: str
-    scheduled_at: datetime | None
     created_at: datetime
-    version: int
     epoch: int
+    snapshot: int
+
+    @property
+    def order(self) -> MassMail:
+        """As it was last edited."""
+        return self.status.order
+
+    @property
+    def state(self) -> MassMailState:
+        """Where it is in its life."""
+        return self.status.state
 
 
 class MassMailStore:
@@ -44,16 +52,8 @@ class MassMailStore:
     async def create(self, order: MassMail, now: datetime) -> None:
         """Keep a new order; AlreadyExists if another one has its id. The same one again changes nothing."""
         number = select(func.coalesce(func.max(mass_mail.c.number), 0) + 1).scalar_subquery()
-        row = {
-            "id": order.id,
-            "number": number,
-            "name": order.name,
-            "created_by": order.created_by,
-            "order": _ORDER.dump_python(order, mode="json"),
-            "state": MassMailState.WAITING_FOR_PROCESSING,
-            "scheduled_at": order.due,
-            "created_at": now,
-        }
+        status = Status(order=order, state=MassMailState.WAITING_FOR_PROCESSING)
+        row = {"id": order.id, "number": number, "created_by": order.created_by, "created_at": now, **_said(status)}
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(mass_mail).values(row))
@@ -61,7 +61,7 @@ class MassMailStore:
             found = await self.find(order.id)
             if found is None:
                 return await self.create(order, now)  # two orders at once took the same number
-            if found.order == order and found.version == 0:
+            if found.order == order and found.status.version == 0:
                 return None  # the answer to the first try was lost
             raise AlreadyExists(
                 f"There is a mass mail '{order.id}' already; choose another id, or edit and restart that one."
@@ -69,17 +69,9 @@ class MassMailStore:
 
     async def record(self, said: Status) -> None:
         """Keep what a workflow says; a version older than the kept one changes nothing."""
-        values = {
-            "name": said.order.name,
-            "order": _ORDER.dump_python(said.order, mode="json"),
-            "state": said.state,
-            "reason": said.reason,
-            "scheduled_at": said.scheduled_at,
-            "version": said.version,
-        }
         newer = update(mass_mail).where(mass_mail.c.id == said.order.id, mass_mail.c.version < said.version)
         async with self._database.write() as connection:
-            await connection.execute(newer.values(values))
+            await connection.execute(newer.values(_said(said)))
 
     async def find(self, mass_mail_id: str) -> Listed | None:
         """One, or None."""
@@ -101,19 +93,29 @@ class MassMailStore:
         return [_from_row(row) for row in rows]
 
 
+def _said(status: Status) -> dict[str, object]:
+    return {
+        "name": status.order.name,
+        "state": status.state,
+        "version": status.version,
+        "status": _STATUS.dump_python(status, mode="json"),
+    }
+
+
 def _listed() -> Select[tuple[object, ...]]:
-    epoch = select(func.max(stage.c.epoch)).where(stage.c.mass_mail_id == mass_mail.c.id).scalar_subquery()
-    return select(mass_mail, func.coalesce(epoch, 0).label("epoch"))
+    of_it = stage.c.mass_mail_id == mass_mail.c.id
+    newest = [
+        func.coalesce(select(func.max(column)).where(of_it).scalar_subquery(), 0).label(column.name)
+        for column in (stage.c.epoch, stage.c.revision)
+    ]
+    return select(mass_mail, *newest)
 
 
 def _from_row(row: Row[tuple[object, ...]]) -> Listed:
     return Listed(
-        order=_ORDER.validate_python(row.order),
+        status=_STATUS.validate_python(row.status),
         number=row.number,
-        state=MassMailState(row.state),
-        reason=row.reason,
-        scheduled_at=row.scheduled_at,
         created_at=row.created_at,
-        version=row.version,
         epoch=row.epoch,
+        snapshot=row.revision,
     )

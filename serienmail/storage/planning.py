@@ -41,8 +41,8 @@ async def _settle(connection: AsyncConnection, key: StageKey, now: datetime) -> 
 
 
 async def _progress(connection: AsyncConnection, key: StageKey) -> dict[str, int]:
-    counted = select(delivery.c.state, func.count()).where(rows_of(key)).group_by(delivery.c.state)
-    return dict((await connection.execute(counted)).tuples())
+    counted = select(delivery.c.state, func.count().label("rows")).where(rows_of(key)).group_by(delivery.c.state)
+    return {row.state: row.rows for row in await connection.execute(counted)}
 
 
 async def _due_slices(connection: AsyncConnection, key: StageKey, size: int, now: datetime) -> tuple[SliceRange, ...]:

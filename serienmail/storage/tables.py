@@ -85,9 +85,9 @@ class TemplateRevision(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     revision: int = Field(primary_key=True)
-    subject: str = Field(sa_column=Column(Text, nullable=False))
-    text: str = Field(default="", sa_column=Column(Text, nullable=False))
-    html: str = Field(default="", sa_column=Column(Text, nullable=False))
+    subject: str = Field(sa_column=Column(Text, nullable=False, default=""))
+    text: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
+    html: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
@@ -109,11 +109,9 @@ class StoredMassMail(SQLModel, table=True):
     number: int = Field(unique=True)  # short, for signed links
     name: str
     created_by: str = Field(index=True)
-    order: dict[str, Any] = Field(sa_column=Column("order", Document, nullable=False))
-    version: int = 0  # of this projection: a late writer never overwrites a newer one
+    status: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))  # domain.status.Status, with the order
+    version: int = 0  # of the status: a late writer never overwrites a newer one
     state: str = Field(index=True)
-    reason: str = ""
-    scheduled_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
@@ -161,7 +159,7 @@ class Delivery(SQLModel, table=True):
     next_try_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     handed_over_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
-    reply: str = Field(default="", sa_column=Column(Text, nullable=False))
+    reply: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
     message_id: str = ""
     dated_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     opened_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serienmail.domain.delivery import Claimed, StageKey
-from serienmail.domain.errors import PlaceholderMissing, TemplateFault
+from serienmail.domain.errors import TemplateFault
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder
@@ -123,9 +123,3 @@ def test_an_address_that_no_mail_can_carry_is_refused_without_naming_it() -> Non
         built(address="no address")
     assert "no address" not in str(fault.value)
 
-
-def test_a_dry_run_finds_the_empty_placeholder() -> None:
-    builder = MailBuilder(Template("autumn", "{{ contact.x }}"), ACCOUNT, LINKS, follow_up=False)
-    with pytest.raises(PlaceholderMissing, match=r"contact\.x"):
-        builder.check(CONTACT)
-    builder.check({**CONTACT, "x": "da"})

@@ -1,0 +1,137 @@
+"""The post office: takes claimed recipients, builds their mails and hands them over."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from serienmail.domain.delivery import Answer, Claimed, Verdict
+from serienmail.domain.errors import NotFound, TemplateFault
+from serienmail.domain.template import Template, TemplateRef
+from serienmail.mailing.account import Account
+from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
+from serienmail.mailing.builder import render
+from serienmail.mailing.links import Links, MailRef
+from serienmail.mailing.message import Mail, Mailbox
+from serienmail.mailing.replies import InDoubt, Reply, classify
+from serienmail.mailing.smtp import SmtpTransport
+from serienmail.mailing.template import compile_template
+
+log = logging.getLogger(__name__)
+
+
+class TemplateSource(Protocol):
+    """Where template revisions come from."""
+
+    async def get(self, ref: TemplateRef) -> Template:
+        """One revision; NotFound if there is none."""
+
+
+class MailBuilder(Protocol):
+    """Builds the mails of one stage."""
+
+    def build(self, claimed: Claimed) -> Mail:
+        """The mail for this recipient; TemplateFault if there can be none."""
+
+
+class MailTransport(Protocol):
+    """Hands mails over on one account."""
+
+    async def send(self, mail: Mail) -> Reply | InDoubt:
+        """TransportFailure if nothing was handed over."""
+
+    async def close(self) -> None:
+        """End all connections."""
+
+
+class Post:
+    """One stage's mails on one account. slots: hold one while claiming and delivering, a connection is free then."""
+
+    def __init__(
+        self, builder: MailBuilder, transport: MailTransport, slots: AbstractAsyncContextManager[Any], connections: int
+    ) -> None:
+        self.slots = slots
+        self.connections = connections
+        self._builder = builder
+        self._transport = transport
+
+    async def deliver(self, claimed: Claimed) -> Answer:
+        """Build the mail and hand it over; TransportFailure if the server can't be reached or refuses the account.
+
+        A mail that can't be built is this recipient's misfortune alone, whatever the exception.
+        """
+        try:
+            mail = self._builder.build(claimed)
+        except TemplateFault as fault:
+            return Answer(Verdict.FAILED, str(fault))
+        except Exception:
+            log.exception("a mail could not be built: %s, stage %s, seq %s", *_which(claimed))
+            return Answer(Verdict.FAILED, "the mail could not be built; the worker's log has the details")
+        reply = await self._transport.send(mail)
+        if isinstance(reply, InDoubt):
+            return Answer(Verdict.IN_DOUBT)
+        return Answer(Verdict(classify(reply).value), f"{reply.code} {reply.text}")
+
+
+class PostOffice:
+    """One for each process: accounts with their connections, templates compiled once."""
+
+    def __init__(
+        self,
+        templates: TemplateSource,
+        accounts: Mapping[str, Account],
+        links: Links,
+        transport: Callable[[Account], MailTransport] = SmtpTransport,
+    ) -> None:
+        self._templates = templates
+        self._accounts = accounts
+        self._links = links
+        self._transport = transport
+        self._transports: dict[str, MailTransport] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._builders: dict[tuple[str, str, bool], MailBuilder] = {}
+
+    async def post(self, template: str, account: str, follow_up: bool) -> Post:
+        """For one stage; NotFound for an unknown template or account."""
+        sender = self.account(account)
+        builder = self._builders.get((template, account, follow_up))
+        if builder is None:
+            found = await self._templates.get(TemplateRef.parse(template))
+            builder = JinjaMailBuilder(found, sender, self._links, follow_up=follow_up)
+            self._builders[template, account, follow_up] = builder
+        if account not in self._transports:
+            self._transports[account] = self._transport(sender)
+            self._slots[account] = asyncio.Semaphore(sender.connections)
+        return Post(builder, self._transports[account], self._slots[account], sender.connections)
+
+    async def check(self, template: str) -> Callable[[Mapping[str, Any]], None]:
+        """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty."""
+        compiled = compile_template(await self._templates.get(TemplateRef.parse(template)))
+        nowhere = self._links.unsubscribe_url(MailRef(0, 0, 0))
+
+        def run(contact: Mapping[str, Any]) -> None:
+            render(compiled, contact, nowhere)
+
+        return run
+
+    def account(self, name: str) -> Account:
+        """The sending account of this name; NotFound names those there are."""
+        if name not in self._accounts:
+            known = ", ".join(sorted(self._accounts)) or "none is configured"
+            raise NotFound(f"There is no sending account '{name}'; choose one of: {known}.")
+        return self._accounts[name]
+
+    def message_id(self, account: str, number: int, stage: int, seq: int) -> str:
+        """The Message-ID of this mail, always the same one."""
+        domain = Mailbox.of(self.account(account).from_address).domain
+        return self._links.message_id(MailRef(number, stage, seq), domain)
+
+    async def close(self) -> None:
+        """End all connections; nothing may be in hand any more."""
+        for transport in self._transports.values():
+            await transport.close()
+
+
+def _which(claimed: Claimed) -> tuple[str, int, int]:
+    return claimed.key.mass_mail_id, claimed.key.stage, claimed.seq

@@ -1,0 +1,228 @@
+"""The client for backend developers: start mass mails, steer them, see how they are.
+
+    async with MassMails.connect() as mails:
+        await mails.start(MassMail(id="autumn", name="Autumn offer", …))
+        await mails.stop("autumn", by="a.schmidt")
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from serienmail.domain.campaign import MassMailRun
+from serienmail.domain.commands import Command, Delete, Edit, Finish, Restart, SendAgain, Stop
+from serienmail.domain.criteria import Criterion
+from serienmail.domain.delivery import Counts, StageKey
+from serienmail.domain.errors import AlreadyExists, CommandRefused
+from serienmail.domain.mass_mail import MassMail
+from serienmail.domain.selection import Selection
+from serienmail.domain.states import Folder, MassMailState
+from serienmail.domain.status import Status
+from serienmail.settings import Settings, load_settings
+from serienmail.storage.mass_mails import Listed
+from starter.connection import connect_to_temporal
+from starter.orders import Prepared, pinned, prepare
+from starter.services import Services, open_services
+from workflows import names
+from workflows.mass_mail import MassMailWorkflow
+
+ANSWER_WITHIN = timedelta(seconds=10)
+"""How long a command waits for the workflow's answer before it is left as a signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A mass mail as it is: its workflow's status, and each stage in numbers counted in the ledger."""
+
+    status: Status
+    stages: Mapping[int, Counts]
+
+
+class MassMails:
+    """Mass mails on one installation. Every method may raise a SerienmailError that says what to do."""
+
+    def __init__(self, services: Services, temporal: Client) -> None:
+        self.services = services
+        self.temporal = temporal
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, settings: Settings | None = None, temporal: Client | None = None
+    ) -> AsyncIterator["MassMails"]:
+        """Settings from environment and serienmail.toml, Temporal from its own; both can be given instead."""
+        async with open_services(settings or load_settings()) as services:
+            yield cls(services, temporal or await connect_to_temporal())
+
+    async def select(self, criterion: Criterion) -> str:
+        """Store a selection; the id that orders name it by."""
+        return await self.services.selections.save(Selection(criterion))
+
+    async def prepare(self, order: MassMail) -> Prepared:
+        """What starting would do now, counted; nothing is written."""
+        return await prepare(self.services, order)
+
+    async def start(self, order: MassMail) -> MassMail:
+        """Start a mass mail; the order with its template revisions. AlreadyExists if the id is taken."""
+        order = (await self.prepare(order)).order
+        await self.services.mass_mails.create(order, datetime.now(UTC))
+        await self.run(self.as_run(order))
+        return order
+
+    def as_run(self, order: MassMail) -> MassMailRun:
+        """How this installation carries an order out."""
+        settings = self.services.settings
+        return MassMailRun(
+            order=order,
+            administrators=settings.administrators,
+            lead=timedelta(minutes=settings.edit_lead_minutes),
+            slice_size=settings.slice_size,
+        )
+
+    async def run(self, run: MassMailRun) -> None:
+        """Start a mass mail's workflow; AlreadyExists if it runs."""
+        order = run.order
+        try:
+            await self.temporal.start_workflow(
+                MassMailWorkflow.run,
+                run,
+                id=names.mass_mail_workflow_id(order.id),
+                task_queue=names.WORKFLOW_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=names.first_search_attributes(order),
+                static_summary=order.name,
+            )
+        except WorkflowAlreadyStartedError:
+            raise AlreadyExists(f"The mass mail '{order.id}' is running already; see it with 'show'.") from None
+
+    async def edit(self, mass_mail_id: str, edit: Edit) -> Status:
+        """Change what isn't sent yet; templates may be given without a revision."""
+        order = (await self.services.mass_mails.get(mass_mail_id)).order
+        edited = await pinned(self.services, edit.apply(order))
+        change = replace(
+            edit,
+            template=edit.template and edited.template,
+            follow_ups=None if edit.follow_ups is None else edited.follow_ups,
+        )
+        return await self.submit(mass_mail_id, change)
+
+    async def stop(self, mass_mail_id: str, by: str, stage: int | None = None) -> Status:
+        """Send nothing more until a restart. stage: one follow-up alone."""
+        return await self.submit(mass_mail_id, Stop(by=by, stage=stage))
+
+    async def restart(
+        self, mass_mail_id: str, by: str, stage: int | None = None, due: datetime | None = None, now: bool = False
+    ) -> Status:
+        """Go on; due or now if a time passed meanwhile."""
+        return await self.submit(mass_mail_id, Restart(by=by, stage=stage, due=due, now=now))
+
+    async def send_again(self, mass_mail_id: str, by: str) -> Status:
+        """Look again at who was excluded, failed or rejected."""
+        return await self.submit(mass_mail_id, SendAgain(by=by))
+
+    async def finish(self, mass_mail_id: str, by: str) -> Status:
+        """Leave out who got none."""
+        return await self.submit(mass_mail_id, Finish(by=by))
+
+    async def delete(self, mass_mail_id: str, by: str, stage: int | None = None) -> Status:
+        """Send nothing more, ever; ledger and events stay. A finished one moves to the folder of deleted ones."""
+        listed = await self.services.mass_mails.get(mass_mail_id)
+        if listed.state.is_final and listed.state is not MassMailState.DELETED and stage is None:
+            return await self._delete_finished(listed, by)
+        return await self.submit(mass_mail_id, Delete(by=by, stage=stage))
+
+    async def submit(self, mass_mail_id: str, command: Command) -> Status:
+        """Give a command and wait for its answer; CommandRefused says why it changes nothing.
+
+        If no worker answers in time, the command is left as a signal and the status of before is returned.
+        """
+        listed = await self.services.mass_mails.get(mass_mail_id)
+        handle = self._handle(mass_mail_id)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+                return await handle.execute_update(MassMailWorkflow.submit, command)
+        except WorkflowUpdateFailedError as error:
+            reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+            raise CommandRefused(reason) from None
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            raise CommandRefused(_not_running(listed)) from None
+        except TimeoutError:
+            await handle.signal(command.kind, command)
+            return listed.status
+
+    async def status(self, mass_mail_id: str) -> Report:
+        """How it is; the workflow's last word if no worker answers."""
+        listed = await self.services.mass_mails.get(mass_mail_id)
+        stages = range(len(listed.order.follow_ups) + 1)
+        counts = {n: await self.services.recipients.counts(StageKey(mass_mail_id, n)) for n in stages}
+        return Report(listed.status, counts)
+
+    async def list(self, folder: Folder | None = None) -> Sequence[Listed]:
+        """Mass mails, the newest first; of one folder, or all that aren't deleted."""
+        listed = await self.services.mass_mails.all()
+        if folder is None:
+            return [entry for entry in listed if entry.state.folder is not Folder.DELETED]
+        return [entry for entry in listed if entry.state.folder is folder]
+
+    async def wait(self, mass_mail_id: str) -> Status:
+        """Until it is finished or deleted; its last status."""
+        await self.services.mass_mails.get(mass_mail_id)
+        return await self._handle(mass_mail_id).result()
+
+    async def repair(self) -> Sequence[str]:
+        """Bring back, stopped, every mass mail whose workflow was lost; their ids."""
+        return [listed.order.id for listed in await self.services.mass_mails.all() if await self._bring_back(listed)]
+
+    async def _bring_back(self, listed: Listed) -> bool:
+        if listed.state.is_final or await self._is_running(listed.order.id):
+            return False
+        reason = "its workflow was lost; restart it to go on where the ledger is"
+        run = replace(
+            self.as_run(listed.order),
+            stopped=reason,
+            epoch=listed.epoch,
+            snapshot=max(listed.snapshot, 1),
+            version=listed.status.version,
+        )
+        try:
+            await self.run(run)
+        except AlreadyExists:
+            return False  # another process brought it back
+        return True
+
+    async def _is_running(self, mass_mail_id: str) -> bool:
+        try:
+            description = await self._handle(mass_mail_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return description.close_time is None
+
+    async def _delete_finished(self, listed: Listed, by: str) -> Status:
+        settings = self.services.settings
+        if by != listed.order.created_by and by not in settings.administrators:
+            raise CommandRefused(f"Only {listed.order.created_by}, who created it, or an administrator may delete it.")
+        deleted = replace(listed.status, state=MassMailState.DELETED, version=listed.status.version + 1)
+        await self.services.mass_mails.record(deleted)
+        return deleted
+
+    def _handle(self, mass_mail_id: str) -> WorkflowHandle[MassMailWorkflow, Status]:
+        return self.temporal.get_workflow_handle_for(
+            MassMailWorkflow.run, names.mass_mail_workflow_id(mass_mail_id)
+        )
+
+
+def _not_running(listed: Listed) -> str:
+    if listed.state.is_final:
+        return f"This mass mail is {listed.state.replace('_', ' ')}; it can't be changed any more."
+    return f"The workflow of '{listed.order.id}' is lost; 'serienmail repair' brings it back, stopped."

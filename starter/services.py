@@ -1,0 +1,63 @@
+"""Everything of the product that stands behind a client or a worker, built once for each process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from serienmail.mailing.links import Links
+from serienmail.mailing.post import PostOffice
+from serienmail.settings import Settings
+from serienmail.storage.contacts import ContactStore
+from serienmail.storage.database import Database
+from serienmail.storage.ledger import Ledger
+from serienmail.storage.loading import RecipientStore
+from serienmail.storage.mass_mails import MassMailStore
+from serienmail.storage.migration import require_migrated
+from serienmail.storage.selections import SelectionStore
+from serienmail.storage.templates import TemplateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The adapters, wired."""
+
+    settings: Settings
+    database: Database
+    contacts: ContactStore
+    templates: TemplateStore
+    selections: SelectionStore
+    mass_mails: MassMailStore
+    recipients: RecipientStore
+    ledger: Ledger
+    post_office: PostOffice
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """EnvironmentFault if the database isn't there or isn't migrated. Closes connections at the end."""
+    database = Database(settings.database_url)
+    try:
+        await require_migrated(database)
+        services = wire(settings, database)
+        yield services
+        await services.post_office.close()
+    finally:
+        await database.close()
+
+
+def wire(settings: Settings, database: Database) -> Services:
+    """Build every adapter on this database."""
+    templates = TemplateStore(database)
+    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
+    post_office = PostOffice(templates, settings.accounts, links)
+    return Services(
+        settings=settings,
+        database=database,
+        contacts=ContactStore(database),
+        templates=templates,
+        selections=SelectionStore(database),
+        mass_mails=MassMailStore(database),
+        recipients=RecipientStore(database),
+        ledger=Ledger(database, post_office.message_id),
+        post_office=post_office,
+    )

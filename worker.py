@@ -1,0 +1,130 @@
+"""The worker: the one place that wires settings, adapters and activities to Temporal.
+
+python worker.py [--role workflows|send|all]
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from datetime import timedelta
+
+import uvloop
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+
+from activities.failures import PrivateFailures
+from activities.loading import LoadingActivities
+from activities.records import RecordActivities
+from activities.sending import SendActivities
+from activities.stages import StageActivities
+from serienmail.domain.errors import SerienmailError
+from serienmail.settings import load_settings
+from starter.client import MassMails
+from starter.connection import connect_to_temporal
+from starter.services import Services, open_services
+from workflows.delivery import DeliveryWorkflow
+from workflows.follow_up import FollowUpWorkflow
+from workflows.mass_mail import MassMailWorkflow
+from workflows.names import SEND_QUEUE, WORKFLOW_QUEUE
+from workflows.recurring import RecurringMassMailWorkflow
+
+GRACEFUL_SHUTDOWN = timedelta(minutes=11)
+"""Above the 10 minutes a mail server may take to answer the final dot: a deploy never cuts a mail in hand."""
+SLICES_AT_ONCE = 20
+log = logging.getLogger("serienmail.worker")
+
+
+def build_workers(client: Client, services: Services, role: str = "all") -> list[Worker]:
+    """The workers of a role, not yet running."""
+    workers = []
+    if role in ("workflows", "all"):
+        workers.append(_workflow_worker(client, services))
+    if role in ("send", "all"):
+        workers.append(_send_worker(client, services))
+    return workers
+
+
+def _workflow_worker(client: Client, services: Services) -> Worker:
+    loading = LoadingActivities(services.recipients, services.post_office)
+    stages = StageActivities(services.ledger)
+    records = RecordActivities(services.mass_mails)
+    return Worker(
+        client,
+        task_queue=WORKFLOW_QUEUE,
+        workflows=[MassMailWorkflow, DeliveryWorkflow, FollowUpWorkflow, RecurringMassMailWorkflow],
+        activities=[
+            loading.load_recipients,
+            stages.open_stage,
+            stages.close_stage,
+            stages.plan_slices,
+            stages.cancel_stage,
+            stages.reopen_stage,
+            stages.count_stage,
+            records.create_order,
+            records.record_status,
+        ],
+        interceptors=[PrivateFailures()],
+        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+    )
+
+
+def _send_worker(client: Client, services: Services) -> Worker:
+    sending = SendActivities(services.ledger, services.post_office)
+    return Worker(
+        client,
+        task_queue=SEND_QUEUE,
+        activities=[sending.send_slice],
+        interceptors=[PrivateFailures()],
+        max_concurrent_activities=SLICES_AT_ONCE,
+        max_heartbeat_throttle_interval=timedelta(seconds=5),  # a stop reaches a slice with a heartbeat's answer
+        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+    )
+
+
+async def run(role: str) -> None:
+    """Work until SIGTERM or SIGINT; mails in hand are finished."""
+    settings = load_settings()
+    client = await connect_to_temporal(_runtime(settings.metrics_address))
+    async with open_services(settings) as services:
+        for mass_mail_id in await MassMails(services, client).repair():
+            log.warning("brought back, stopped: %s", mass_mail_id)
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        workers = build_workers(client, services, role)
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        log.info("working as %s", role)
+        await asyncio.wait([asyncio.create_task(stopped.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
+        log.info("finishing the mails in hand")
+        await asyncio.gather(*(worker.shutdown() for worker in workers), *running)
+
+
+def _runtime(metrics_address: str | None) -> Runtime:
+    metrics = PrometheusConfig(bind_address=metrics_address) if metrics_address else None
+    return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+
+
+def main() -> None:
+    """Read the options and work; a refusal is one sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="worker.py", description="Carry out mass mails.")
+    parser.add_argument("--role", choices=["workflows", "send", "all"], default="all", help="what to work on")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    code = 0
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(options.role))
+    except SerienmailError as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        code = 1
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)  # the SDK's own threads crash half of the ordinary exits (sdk-python issue 300)
+
+
+if __name__ == "__main__":
+    main()
