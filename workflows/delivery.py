@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from serienmail.domain.delivery import Plan, SliceJob, SliceRange, StageKey
 
 from workflows import options, progress
+from workflows.draining import cancel_all
 from workflows.names import mass_mail_workflow_id
 
 WINDOW = 20
@@ -107,11 +108,8 @@ class DeliveryWorkflow:
                 workflow.set_current_details(progress.of_delivery(plan, sum(result.handled for result in results)))
                 waiting = deque() if any(result.wait_until for result in results) else waiting
         except BaseException:
-            for handle in running:
-                handle.cancel()
             await self._close()
-            if running:
-                await workflow.wait(running)
+            await cancel_all(running)
             raise
         await self._pause_if_asked(results)
         return sum(result.handled for result in results) + any(result.wait_until for result in results)
@@ -145,7 +143,8 @@ class DeliveryWorkflow:
         await self._tell(Pause(self._run.key.stage))
 
     async def _tell(self, pause: Pause) -> None:
-        await self._parent.signal("stage_waits", pause)
+        # shielded: a signal that is delivered in spite of a cancel would swallow the stop
+        await asyncio.shield(self._parent.signal("stage_waits", pause))
 
     async def _close(self) -> None:
         await workflow.execute_activity_method(StageActivities.close_stage, self._start, **options.short())

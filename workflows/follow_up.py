@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import options, progress
 from workflows.delivery import DeliveryRun, DeliveryWorkflow
+from workflows.draining import drained
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,10 @@ class FollowUpWorkflow:
     @workflow.run
     async def run(self, run: FollowUpRun) -> None:
         """Choose the audience once, then deliver; a restart finds the audience chosen."""
-        loaded = await workflow.execute_activity_method(
+        loading = workflow.start_activity_method(
             LoadingActivities.load_recipients, run.load, **options.loading("chooses the audience")
         )
+        loaded = await drained(loading)
         workflow.set_current_details(progress.of_audience(loaded))
         if not loaded.counts.will_receive:
             return

@@ -21,8 +21,12 @@ from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_at_the_end
 from workflows import names, options, progress
 from workflows.delivery import DeliveryRun, DeliveryWorkflow, Pause
+from workflows.draining import cancel_all, drained
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
 from workflows.requests import read
+
+
+CANCELLED = "cancelled in Temporal; 'serienmail repair' brings it back"
 
 
 class _Halted(Exception):
@@ -49,10 +53,10 @@ class MassMailWorkflow:
             await self._follow_ups()
             await self._finish()
         except asyncio.CancelledError:
-            self._campaign.end(MassMailState.STOPPED, "cancelled in Temporal; 'serienmail repair' brings it back")
+            self._campaign.end(MassMailState.STOPPED, CANCELLED)
             raise
         finally:
-            publishing.cancel()
+            await cancel_all([publishing])
             await self._publish()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status()
@@ -105,10 +109,11 @@ class MassMailWorkflow:
             raise ApplicationError(refused, type="CommandRefused")
 
     @workflow.signal
-    def stage_waits(self, pause: Pause) -> None:
+    def stage_waits(self, pause: Pause | None = None) -> None:
         """From a stage's own workflow: nothing can go out for a while, or it goes on."""
-        stage = self._campaign.stages[pause.stage]
-        if stage.phase in (Phase.SENDING, Phase.WAITING_TO_CONTINUE):
+        for stage in self._campaign.used_stages:
+            if pause is None or stage.number != pause.stage or not stage.phase.goes_out:
+                continue
             if pause.until:
                 reason = f"until {progress.moment(pause.until)}: {pause.reason}"
                 self._campaign.enter(stage, Phase.WAITING_TO_CONTINUE, reason)
@@ -117,7 +122,7 @@ class MassMailWorkflow:
 
     async def _mass_mail(self, stage: StageRun) -> None:
         """Stage 0: load, wait for its time, send. An edit meanwhile may mean to load again, or another time."""
-        while True:
+        while not stage.begun:
             if self._campaign.loaded != self._campaign.snapshot:
                 await self._load(stage)
             elif await self._came_due(stage):
@@ -128,9 +133,10 @@ class MassMailWorkflow:
     async def _load(self, stage: StageRun) -> None:
         load = first_load(self._campaign.order, self._campaign.snapshot)
         self._campaign.enter(stage, Phase.LOADING)
-        loaded = await workflow.execute_activity_method(
+        loading = workflow.start_activity_method(
             LoadingActivities.load_recipients, load, **options.loading("reads the recipients")
         )
+        loaded = await drained(loading)
         if loaded.problem:
             self._campaign.snapshot += 1  # a restart reads them again
             raise _Halted(loaded.problem)
@@ -159,11 +165,14 @@ class MassMailWorkflow:
         def none_is_new() -> bool:
             return len(started) + 1 >= len(self._campaign.used_stages)
 
-        while not self._campaign.deleted and not (none_is_new() and all(task.done() for task in started)):
-            for stage in self._campaign.used_stages[len(started) + 1 :]:
-                started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
-            await workflow.wait_condition(lambda: not none_is_new() or all(task.done() for task in started))
-        await asyncio.gather(*started)
+        try:
+            while not self._campaign.deleted and not (none_is_new() and all(task.done() for task in started)):
+                for stage in self._campaign.used_stages[len(started) + 1 :]:
+                    started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
+                await workflow.wait_condition(lambda: not none_is_new() or all(task.done() for task in started))
+            await asyncio.gather(*started)
+        finally:
+            await cancel_all(started)  # cancelled natively: the mails in hand first
 
     async def _follow_up(self, stage: StageRun) -> None:
         """Stages 1–3: wait for its time, choose the audience, send. One that an edit took out ends at once."""
@@ -175,7 +184,7 @@ class MassMailWorkflow:
     async def _deliver(self, stage: StageRun) -> None:
         """Run the stage's own workflow, under a new epoch."""
         self._epoch += 1
-        stage.begun = True
+        stage.begun, stage.epoch = True, self._epoch
         self._campaign.enter(stage, Phase.SENDING)
         order, rule = self._campaign.order, self._campaign.rule(stage)
         run = DeliveryRun(
@@ -227,38 +236,39 @@ class MassMailWorkflow:
 
     async def _stoppable(self, stage: StageRun, work: Callable[[StageRun], Awaitable[None]]) -> None:
         """Do the stage's work; a stop cancels it, a restart goes on where the ledger is."""
-        while True:
+        while not stage.phase.is_ended:
             await workflow.wait_condition(lambda: not stage.stopped or stage.deleted)
             if stage.deleted:
                 await self._cancel_rows(stage)
-                return
-            task = asyncio.ensure_future(work(stage))
-            try:
-                await _until_stopped(stage, task)
-            finally:  # stopped, cancelled natively, or done: nothing goes on before everything in hand is recorded
-                task.cancel()
-                await workflow.wait([task])
-            if await self._is_over(stage, task):
-                return
+            else:
+                await self._until_stopped(stage, asyncio.ensure_future(work(stage)))
 
-    async def _is_over(self, stage: StageRun, task: "asyncio.Future[None]") -> bool:
-        """Whether the stage's work is done; else it is stopped, and says why."""
+    async def _until_stopped(self, stage: StageRun, task: "asyncio.Task[None]") -> None:
+        """Until the work is done, failed or stopped."""
+        seen = stage.stops
+        try:
+            await workflow.wait_condition(lambda: stage.stops != seen or task.done())
+        except asyncio.CancelledError:
+            stage.stop(CANCELLED)
+            self._campaign.changed()
+            raise
+        finally:  # stopped, cancelled natively, or done: nothing goes on before everything in hand is recorded
+            await cancel_all([task])
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             stage.over()
-        elif not is_cancelled_exception(error):
-            await self._close(stage)
-            stage.stop(_reason(error))
-        elif not stage.stops:
-            stage.stop(f"its delivery was cancelled in the {TEMPORAL_UI}; restart it to go on")
-        if error is not None:
+        else:
+            if not is_cancelled_exception(error):
+                await self._close(stage)
+                stage.stop(_reason(error))
+            elif stage.stops == seen:
+                stage.stop(f"its delivery was cancelled in the {TEMPORAL_UI}; restart it to go on")
             stage.drained()
         self._campaign.changed()
-        return error is None
 
     async def _close(self, stage: StageRun) -> None:
         """A stage whose workflow failed or was terminated may have slices left over: they must claim nothing."""
-        start = StageStart(StageKey(self._campaign.order.id, stage.number), self._epoch)
+        start = StageStart(StageKey(self._campaign.order.id, stage.number), stage.epoch)
         await workflow.execute_activity_method(StageActivities.close_stage, start, **options.short())
 
     async def _cancel_rows(self, stage: StageRun) -> None:
@@ -279,11 +289,6 @@ class MassMailWorkflow:
         workflow.upsert_search_attributes(names.search_attributes_of(status))
         summary = progress.words(status.state)
         await workflow.execute_activity_method(RecordActivities.record_status, status, **options.short(summary))
-
-
-async def _until_stopped(stage: StageRun, task: "asyncio.Future[None]") -> None:
-    seen = stage.stops
-    await workflow.wait_condition(lambda: stage.stops != seen or task.done())
 
 
 def _reason(error: BaseException) -> str:

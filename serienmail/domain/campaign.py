@@ -37,6 +37,7 @@ class MassMailRun:
     administrators: user ids that may stop and delete what others created. lead: an edit this close to delivery stops
     the mass mail. slice_size: recipients a send activity; None: by their number.
     stopped, epoch, snapshot, version: why and where a run that replaces a lost one waits to go on.
+    said: the lost one's last word.
     """
 
     order: MassMail
@@ -47,6 +48,7 @@ class MassMailRun:
     epoch: int = 0
     snapshot: int = 1
     version: int = 0
+    said: Status | None = None
 
 
 class Campaign:
@@ -70,6 +72,15 @@ class Campaign:
         self._run = run
         self._outcome: tuple[MassMailState, str] | None = None
         self._last_command = self._last_refusal = ""
+        if run.said:
+            self._bring_back(run.said)
+
+    def _bring_back(self, said: Status) -> None:
+        self.edits, self.ended = said.revision - 1, said.ended
+        for known in said.stages:
+            self.stages[known.number].bring_back(known)
+        self.stages[0].begun |= self._run.epoch > 0  # the last word may have got lost
+        self.deleted = self.stages[0].deleted
 
     @property
     def used_stages(self) -> list[StageRun]:
@@ -84,6 +95,7 @@ class Campaign:
             state=state,
             revision=self.edits + 1,
             version=self.version,
+            ended=self.ended,
             reason=reason,
             stages=tuple(self._statuses().values()),
             last_command=self._last_command,
@@ -119,8 +131,9 @@ class Campaign:
         self.changed()
 
     def goes_on(self) -> None:
-        """Something is due again."""
+        """The mass mail itself is sent again to those who got none."""
         self.again_asked, self._outcome = False, None
+        self.enter(self.stages[0], Phase.SENDING)
 
     def changed(self) -> None:
         """There is something new to say."""

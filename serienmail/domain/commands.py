@@ -98,9 +98,14 @@ class Phase(StrEnum):
         return self in (Phase.OVER, Phase.DELETED)
 
     @property
+    def goes_out(self) -> bool:
+        """Mails go out, or will go on to by themselves."""
+        return self in (Phase.SENDING, Phase.WAITING_TO_CONTINUE)
+
+    @property
     def is_sending(self) -> bool:
         """Mails may be in hand."""
-        return self in (Phase.SENDING, Phase.WAITING_TO_CONTINUE, Phase.STOPPING)
+        return self.goes_out or self is Phase.STOPPING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ class Claimed:
     seq: int
     token: str
     number: int
-    address: str
+    address: str = field(repr=False)
     contact: Mapping[str, Any] = field(repr=False)
     tracked: bool
     message_id: str

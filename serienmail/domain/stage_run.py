@@ -9,7 +9,7 @@ class StageRun:
     """One stage: where it is, and whether a stop is in force.
 
     stops is a counter, not a flag: a stop and a restart in one activation must not cancel out.
-    moved_to: a time given at a restart, instead of the order's.
+    moved_to: a time given at a restart, instead of the order's. epoch: of its newest start of sending; 0: none.
     """
 
     def __init__(self, number: int, stopped: str = "") -> None:
@@ -19,6 +19,7 @@ class StageRun:
         self.stops = 0
         self.deleted = False
         self.begun = False
+        self.epoch = 0
         self.moved_to: datetime | None = None
         self.reason = stopped
 
@@ -57,6 +58,14 @@ class StageRun:
     def drained(self) -> None:
         """Nothing is in hand any more."""
         self.phase = Phase.STOPPED if self.stopped else Phase.WAITING
+
+    def bring_back(self, known: StageStatus) -> None:
+        """Go on, at a restart, from what was recorded before its workflow was lost."""
+        self.begun, self.moved_to, self.deleted = known.begun, known.due, known.deleted
+        if known.phase is Phase.DELETED:
+            self.phase = Phase.DELETED
+        elif known.phase is Phase.OVER:
+            self.over()
 
     def over(self) -> None:
         """Everybody has been decided."""

@@ -16,6 +16,7 @@ class Status:
     """What a workflow says about itself; ids and times, no personal data.
 
     revision: of the order, from 1, grows with each edit. version: grows with each change of this status.
+    ended: when the mass mail itself was out; follow-ups count their days from it.
     reason: why it is stopped or incomplete, in words.
     last_command, last_refusal: what was asked last, by whom, and with which result; empty if nothing was.
     """
@@ -24,6 +25,7 @@ class Status:
     state: MassMailState
     revision: int = 1
     version: int = 0
+    ended: datetime | None = None
     reason: str = ""
     stages: tuple[StageStatus, ...] = ()
     last_command: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, select, update
+from sqlalchemy import Select, and_, bindparam, exists, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -65,23 +65,23 @@ class Claims:
         claimed: dict[str, Claimed] = {}
         async with self._database.write() as connection:
             for job in sorted(by_slice, key=_lock_order):
-                if number := await _lock_stage(connection, job):
-                    waiting = by_slice[job]
-                    if again:
-                        claimed |= await self._found(connection, job, number, waiting)
-                        waiting = [request for request in waiting if request.token not in claimed]
-                    claimed |= await self._claim_slice(connection, job, number, waiting)
+                waiting = by_slice[job]
+                if again:  # what was committed stands, even if the stage has been closed since
+                    claimed |= await self._found(connection, job, waiting)
+                    waiting = [request for request in waiting if request.token not in claimed]
+                if waiting and await _lock_stage(connection, job):
+                    claimed |= await self._claim_slice(connection, job, waiting)
         return [claimed.get(request.token) for request in requests]
 
     async def _found(
-        self, connection: AsyncConnection, job: SliceJob, number: int, requests: Sequence[_Request]
+        self, connection: AsyncConnection, job: SliceJob, requests: Sequence[_Request]
     ) -> dict[str, Claimed]:
         mine = _claimable(job).where(delivery.c.token.in_([request.token for request in requests]))
         rows = (await connection.execute(mine.where(delivery.c.state == DeliveryState.HANDING_OVER))).mappings()
-        return {row["token"]: self._claimed(job, number, row, row["token"], row["dated_at"]) for row in rows}
+        return {row["token"]: self._claimed(job, row, row["token"], row["dated_at"], row["attempts"]) for row in rows}
 
     async def _claim_slice(
-        self, connection: AsyncConnection, job: SliceJob, number: int, requests: Sequence[_Request]
+        self, connection: AsyncConnection, job: SliceJob, requests: Sequence[_Request]
     ) -> dict[str, Claimed]:
         waiting, claimed = list(requests), dict[str, Claimed]()
         while waiting:
@@ -89,18 +89,24 @@ class Claims:
             rows = (await connection.execute(due.with_for_update(of=delivery, skip_locked=True))).mappings().all()
             if not rows:
                 break
-            values = []
+            values: list[dict[str, Any]] = []
             for row in rows:
-                if not await _excluded_now(connection, job, row):
-                    request = waiting.pop(0)
-                    mine = self._claimed(job, number, row, request.token, row["dated_at"] or request.now)
-                    claimed[request.token] = mine
-                    values.append(_claim_values(mine, job, request.now, row["address_key"]))
+                taken = any(value["address_key"] == row["address_key"] for value in values)
+                if await _excluded_now(connection, job, row, taken):
+                    continue
+                request = waiting.pop(0)
+                dated_at = row["dated_at"] or request.now
+                mine = self._claimed(job, row, request.token, dated_at, row["attempts"] + 1)
+                claimed[request.token] = mine
+                values.append(_claim_values(mine, job, request.now, row["address_key"]))
             if values:
                 await connection.execute(_CLAIM, values)
         return claimed
 
-    def _claimed(self, job: SliceJob, number: int, row: Mapping[str, Any], token: str, dated_at: datetime) -> Claimed:
+    def _claimed(
+        self, job: SliceJob, row: Mapping[str, Any], token: str, dated_at: datetime, attempts: int
+    ) -> Claimed:
+        number = row["number"]
         return Claimed(
             key=job.key,
             seq=row["seq"],
@@ -111,7 +117,7 @@ class Claims:
             tracked=job.measured and row["tracking"],
             message_id=row["message_id"] or self._message_id(job.account, number, job.key.stage, row["seq"]),
             dated_at=dated_at,
-            attempts=row["attempts"] + 1,
+            attempts=attempts,
         )
 
 
@@ -119,22 +125,20 @@ def _lock_order(job: SliceJob) -> tuple[str, int, int]:
     return job.key.mass_mail_id, job.key.stage, job.range.first
 
 
-async def _lock_stage(connection: AsyncConnection, job: SliceJob) -> int | None:
-    """The mass mail's number if this epoch may claim, else None. A stop waits until the claim is committed."""
+async def _lock_stage(connection: AsyncConnection, job: SliceJob) -> bool:
+    """Whether this epoch may claim. A stop waits until the claim is committed."""
     mine = select(stage.c.number).where(stage_row(job.key), stage.c.epoch == job.epoch, stage.c.open)
-    if (await connection.execute(mine.with_for_update(read=True))).first() is None:
-        return None
-    number = select(mass_mail.c.number).where(mass_mail.c.id == job.key.mass_mail_id)
-    found: int = (await connection.execute(number)).scalar_one()
-    return found
+    return (await connection.execute(mine.with_for_update(read=True))).first() is not None
 
 
 def _claimable(job: SliceJob) -> Select[Any]:
     """The slice's rows with what their mails need: the contact as it is now, and its suppression."""
     own = [delivery.c[name] for name in ("seq", "token", "attempts", "message_id", "dated_at", "doubted")]
+    own += [mass_mail.c.number, delivery.c.address_key.label("row_key"), suppression.c.reason.label("suppressed")]
     return (
-        select(*own, delivery.c.address_key.label("row_key"), suppression.c.reason.label("suppressed"), contact)
+        select(*own, contact)
         .select_from(delivery)
+        .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .outerjoin(contact, contact.c.id == delivery.c.contact_id)
         .outerjoin(suppression, suppression.c.address_key == contact.c.address_key)
         .where(rows_of(job.key), delivery.c.seq.between(job.range.first, job.range.last))
@@ -142,9 +146,13 @@ def _claimable(job: SliceJob) -> Select[Any]:
     )
 
 
-async def _excluded_now(connection: AsyncConnection, job: SliceJob, row: Mapping[str, Any]) -> bool:
-    """Consent and address are looked at again, at the last moment: exclude the row if they forbid the mail."""
-    reason = _refused(row, job.opted_in_only) or await _twice(connection, job.key, row)
+async def _excluded_now(connection: AsyncConnection, job: SliceJob, row: Mapping[str, Any], taken: bool) -> bool:
+    """Consent and address are looked at again, at the last moment: exclude the row if they forbid the mail.
+
+    taken: by a row that this transaction is about to claim.
+    """
+    reason = _refused(row, job.opted_in_only) or (Exclusion.DUPLICATE if taken else None)
+    reason = reason or await _twice(connection, job.key, row)
     if reason is None:
         return False
     # what was ever in doubt may have arrived: it is never called excluded
@@ -181,7 +189,7 @@ _CLAIM = (
         delivery.c.mass_mail_id == bindparam("of_mass_mail"),
         delivery.c.stage == bindparam("of_stage"),
         delivery.c.seq == bindparam("of_seq"),
-        delivery.c.state.in_(OPEN_STATES),
+        or_(*(delivery.c.state == state for state in OPEN_STATES)),  # IN can't be executed for many at once
     )
     .values(state=DeliveryState.HANDING_OVER, attempts=delivery.c.attempts + 1, next_try_at=None, reply="")
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, null, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.contact import FieldType
@@ -173,17 +174,17 @@ def _matching(criterion: Criterion | None, fields: Mapping[str, FieldType]) -> C
 
 async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:
     """Lock the stage's row, made if need be, and say whether this revision's recipients are there."""
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(stage).values(mass_mail_id=load.key.mass_mail_id, number=load.key.stage)
+    await connection.execute(new.on_conflict_do_nothing())
     lock = select(stage.c.revision, stage.c.loaded_at).where(stage_row(load.key)).with_for_update()
-    row = (await connection.execute(lock)).first()
-    if row is None:
-        await connection.execute(insert(stage).values(mass_mail_id=load.key.mass_mail_id, number=load.key.stage))
-        return False
+    row = (await connection.execute(lock)).one()
     return row.loaded_at is not None and row.revision >= load.revision
 
 
 async def _replace(connection: AsyncConnection, load: Load, candidates: Select[Any]) -> None:
-    touched = select(func.count()).where(rows_of(load.key), delivery.c.attempts > 0)
-    if (await connection.execute(touched)).scalar_one():
+    claimed = select(func.count()).where(rows_of(load.key), delivery.c.token.is_not(null()))
+    if (await connection.execute(claimed)).scalar_one():
         raise CommandRefused("Some recipients have got their mail already; the selection can't be changed any more.")
     await connection.execute(delete(delivery).where(rows_of(load.key)))
     found = candidates.subquery()

@@ -5,14 +5,16 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Update, and_, bindparam, insert, true, update
+from sqlalchemy import Update, and_, bindparam, insert, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import Outcome
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.domain.states import DeliveryState
 from serienmail.storage.database import Database
 from serienmail.storage.group_commit import GroupCommit
+from serienmail.storage.rows import rows_of
 from serienmail.storage.tables import delivery, event
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Outcomes:
             # one order for all writers, else PostgreSQL finds deadlocks
             for outcome in sorted(outcomes, key=lambda o: (o.key.mass_mail_id, o.key.stage, o.seq)):
                 matched = await connection.execute(_STATEMENTS[outcome.state], _values(outcome))
-                if not matched.rowcount:
+                if not matched.rowcount and not await _is_recorded(connection, outcome):
                     await connection.execute(insert(event).values(_late_reply(outcome)))
         return [None] * len(outcomes)
 
@@ -60,6 +62,13 @@ def _values(outcome: Outcome) -> dict[str, Any]:
 
 
 _NOT_FINISHED = (DeliveryState.PENDING, DeliveryState.DEFERRED)
+
+
+async def _is_recorded(connection: AsyncConnection, outcome: Outcome) -> bool:
+    """Whether it is there already: the answer to the commit was lost, and this is the second try."""
+    this = and_(rows_of(outcome.key), delivery.c.seq == outcome.seq, delivery.c.token == outcome.token)
+    same = select(delivery.c.seq).where(this, delivery.c.state == outcome.state)
+    return (await connection.execute(same)).first() is not None
 
 
 def _late_reply(outcome: Outcome) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import HAND_OVER_LIMIT, Plan, SliceRange, StageKey
-from serienmail.domain.states import DeliveryState
+from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.rows import is_due, rows_of
 from serienmail.storage.tables import delivery
 
@@ -19,30 +19,46 @@ LARGE_SLICE = 250
 async def plan_stage(connection: AsyncConnection, key: StageKey, slice_size: int | None, now: datetime) -> Plan:
     """Settle first; then slices that are due, else when to look again, else an empty plan: the stage is over."""
     await _settle(connection, key, now)
-    progress = await _progress(connection, key)
+    progress, _ = await _progress(connection, key)
     recipients = sum(progress.values()) - progress.get(DeliveryState.EXCLUDED, 0)
     size = slice_size or (1 if recipients <= ONE_EACH_UP_TO else LARGE_SLICE)
     slices = await _due_slices(connection, key, size, now)
     if slices:
         return Plan(slices=slices, progress=progress)
-    wake_at, reason = await _wake_up(connection, key, progress)
-    return Plan(wake_at=wake_at, reason=reason, progress=progress)
+    # Counted again, with the times in one snapshot: a row that was pending above may just have been claimed by a
+    # zombie, or given back. The stage is over only if none is open at one and the same moment.
+    progress, wake_at = await _progress(connection, key)
+    if not any(progress.get(state) for state in (*OPEN_STATES, DeliveryState.HANDING_OVER)):
+        return Plan(progress=progress)
+    return Plan(wake_at=wake_at or now, reason=_reason(progress), progress=progress)
 
 
 async def _settle(connection: AsyncConnection, key: StageKey, now: datetime) -> None:
-    """Rows handed over so long ago that no answer can come any more are in doubt."""
-    silent = and_(
-        rows_of(key),
-        delivery.c.state == DeliveryState.HANDING_OVER,
-        delivery.c.handed_over_at <= now - HAND_OVER_LIMIT,
+    """Rows handed over so long ago that no answer can come any more are in doubt; unless their recipient opened the
+    mail or opted out through it: then it arrived.
+    """
+    late = and_(
+        delivery.c.state == DeliveryState.HANDING_OVER, delivery.c.handed_over_at <= now - HAND_OVER_LIMIT
     )
     doubt = {"state": DeliveryState.UNKNOWN, "doubted": True, "finished_at": now}
-    await connection.execute(update(delivery).where(silent).values(doubt))
+    await connection.execute(update(delivery).where(rows_of(key), late).values(doubt))
+    evidence = or_(delivery.c.opened_at.is_not(null()), delivery.c.unsubscribed_at.is_not(null()))
+    arrived = and_(rows_of(key), delivery.c.state == DeliveryState.UNKNOWN, evidence)
+    await connection.execute(update(delivery).where(arrived).values(state=DeliveryState.SENT))
 
 
-async def _progress(connection: AsyncConnection, key: StageKey) -> dict[str, int]:
-    counted = select(delivery.c.state, func.count().label("rows")).where(rows_of(key)).group_by(delivery.c.state)
-    return {row.state: row.rows for row in await connection.execute(counted)}
+async def _progress(connection: AsyncConnection, key: StageKey) -> tuple[dict[str, int], datetime | None]:
+    """How many rows are in each state, and when the first deferred or silent one is to be looked at."""
+    counted = select(
+        delivery.c.state,
+        func.count().label("rows"),
+        func.min(delivery.c.next_try_at).label("next_try"),
+        func.min(delivery.c.handed_over_at).label("handed_over"),
+    )
+    rows = (await connection.execute(counted.where(rows_of(key)).group_by(delivery.c.state))).all()
+    times = [row.next_try for row in rows if row.state == DeliveryState.DEFERRED]
+    times += [row.handed_over + HAND_OVER_LIMIT for row in rows if row.state == DeliveryState.HANDING_OVER]
+    return {row.state: row.rows for row in rows}, min(times, default=None)
 
 
 async def _due_slices(connection: AsyncConnection, key: StageKey, size: int, now: datetime) -> tuple[SliceRange, ...]:
@@ -51,18 +67,8 @@ async def _due_slices(connection: AsyncConnection, key: StageKey, size: int, now
     return tuple(SliceRange(seqs[i], seqs[min(i + size, len(seqs)) - 1]) for i in range(0, len(seqs), size))
 
 
-async def _wake_up(
-    connection: AsyncConnection, key: StageKey, progress: Mapping[str, int]
-) -> tuple[datetime | None, str]:
+def _reason(progress: Mapping[str, int]) -> str:
     deferred, in_hand = progress.get(DeliveryState.DEFERRED, 0), progress.get(DeliveryState.HANDING_OVER, 0)
-    if not deferred and not in_hand:
-        return None, ""
-    times = select(
-        func.min(delivery.c.next_try_at).filter(delivery.c.state == DeliveryState.DEFERRED),
-        func.min(delivery.c.handed_over_at).filter(delivery.c.state == DeliveryState.HANDING_OVER),
-    ).where(rows_of(key))
-    next_try, handed_over = (await connection.execute(times)).one()
-    candidates = [next_try, handed_over and handed_over + HAND_OVER_LIMIT]
     parts = [f"{deferred} deferred by their servers"] if deferred else []
     parts += [f"{in_hand} handed over, answer outstanding"] if in_hand else []
-    return min(at for at in candidates if at), ", ".join(parts)
+    return ", ".join(parts)

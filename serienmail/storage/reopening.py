@@ -45,5 +45,5 @@ async def _reopen(connection: AsyncConnection, key: StageKey, row: Row[tuple[int
     )
     free = and_(rows_of(key), delivery.c.seq == bindparam("of_seq"), ~taken)
     values = {"state": DeliveryState.PENDING, "reason": "", "address": row.email, "address_key": row.address_key}
-    statement = update(delivery).where(free).values(values, attempts=0, next_try_at=None)
+    statement = update(delivery).where(free).values(**values, attempts=0, next_try_at=None, finished_at=None)
     return (await connection.execute(statement, {"of_seq": row.seq})).rowcount

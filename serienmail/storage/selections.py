@@ -1,6 +1,7 @@
 """Stored selections: orders name them by an id, so that no criterion's value enters a workflow's history."""
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import NotFound
@@ -20,9 +21,10 @@ class SelectionStore:
         """Keep a selection; its id."""
         if chosen.id == EVERYONE:
             return EVERYONE
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        new = insert(selection).values(id=chosen.id, definition=chosen.to_document())
         async with self._database.write() as connection:
-            if (await connection.execute(select(selection.c.id).where(selection.c.id == chosen.id))).first() is None:
-                await connection.execute(insert(selection).values(id=chosen.id, definition=chosen.to_document()))
+            await connection.execute(new.on_conflict_do_nothing())
         return chosen.id
 
     async def criterion(self, selection_id: str) -> Criterion | None:

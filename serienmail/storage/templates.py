@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from serienmail.domain.errors import NotFound
 from serienmail.domain.template import Template, TemplateRef
@@ -18,14 +19,17 @@ class TemplateStore:
 
     async def add(self, new: Template, now: datetime) -> TemplateRef:
         """Save it as the next revision of its name; the same content as the newest keeps that one."""
-        async with self._database.write() as connection:
-            newest = select(template).where(template.c.name == new.name).order_by(template.c.revision.desc()).limit(1)
-            row = (await connection.execute(newest)).first()
-            if row is not None and (row.subject, row.text, row.html) == (new.subject, new.text, new.html):
-                return TemplateRef(new.name, row.revision)
-            ref = TemplateRef(new.name, row.revision + 1 if row else 1)
-            values = {"subject": new.subject, "text": new.text, "html": new.html, "created_at": now}
-            await connection.execute(insert(template).values(name=ref.name, revision=ref.revision, **values))
+        newest = select(template).where(template.c.name == new.name).order_by(template.c.revision.desc()).limit(1)
+        try:
+            async with self._database.write() as connection:
+                row = (await connection.execute(newest)).first()
+                if row is not None and (row.subject, row.text, row.html) == (new.subject, new.text, new.html):
+                    return TemplateRef(new.name, row.revision)
+                ref = TemplateRef(new.name, row.revision + 1 if row else 1)
+                values = {"subject": new.subject, "text": new.text, "html": new.html, "created_at": now}
+                await connection.execute(insert(template).values(name=ref.name, revision=ref.revision, **values))
+        except IntegrityError:
+            return await self.add(new, now)  # two at once took the same revision
         return ref
 
     async def newest(self, name: str) -> TemplateRef:

@@ -1,0 +1,60 @@
+"""The command line `serienmail`: what it consists of, and the one way it ends."""
+
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+from serienmail.domain.errors import SerienmailError
+from starter.commands import contacts, environment, looking, schedule, starting, steering, templates, trying
+from starter.commands.terminal import say_error
+
+_FAILED, _INTERRUPTED, _UNEXPECTED = 1, 130, 70
+
+app = typer.Typer(
+    name="serienmail",
+    help="CRM mass mail as durable workflows: never twice, never lost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (contacts, trying, starting, looking, steering, environment):
+    app.registered_commands += commands.app.registered_commands
+app.add_typer(templates.app)
+app.add_typer(schedule.app)
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name."""
+    _end(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        app(prog_name="serienmail")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except SerienmailError as error:
+        say_error(str(error))
+        return _FAILED
+    except Exception as error:
+        if os.environ.get("SERIENMAIL_DEBUG"):
+            traceback.print_exc()
+        kind = type(error).__name__
+        say_error(f"something unexpected happened ({kind}); run with SERIENMAIL_DEBUG=1 for the traceback")
+        return _UNEXPECTED
+    return 0
+
+
+def _end(code: int) -> NoReturn:
+    """Leave at once: Temporal's runtime has threads that crash an orderly exit of the interpreter (sdk-python 300)."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or _FAILED  # who read our output has gone
+    os._exit(code)

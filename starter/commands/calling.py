@@ -1,0 +1,58 @@
+"""What all commands share: options, how they run, and what they open, which is imported only when it is needed."""
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+
+if TYPE_CHECKING:
+    from starter.client import MassMails
+    from starter.services import Services
+
+P = ParamSpec("P")
+
+By = Annotated[
+    str,
+    typer.Option("--by", envvar="SERIENMAIL_USER", default_factory=getpass.getuser, help="Your user id."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+MassMailId = Annotated[str, typer.Argument(metavar="ID", help="The mass mail's id.")]
+OrderPath = Annotated[Path, typer.Argument(metavar="ORDER.toml", help="The order.")]
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[P, Coroutine[Any, Any, None]]], Callable[P, None]]:
+    """Make a coroutine function a command; its docstring is the command's help."""
+
+    def register(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+        @app.command(name)
+        @wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            asyncio.run(function(*args, **kwargs))
+
+        return run
+
+    return register
+
+
+@asynccontextmanager
+async def open_database() -> AsyncIterator["Services"]:
+    """The installation without Temporal."""
+    from serienmail.settings import load_settings
+    from starter.services import open_services
+
+    async with open_services(load_settings()) as services:
+        yield services
+
+
+@asynccontextmanager
+async def open_mass_mails() -> AsyncIterator["MassMails"]:
+    """The installation with Temporal."""
+    from starter.client import MassMails
+
+    async with MassMails.connect() as mails:
+        yield mails

@@ -1,0 +1,62 @@
+"""`migrate` and `import`: the database, and the contacts in it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starter.commands.calling import Json, command, open_database
+from starter.commands.terminal import say, say_error, say_json, say_table
+
+if TYPE_CHECKING:
+    from serienmail.storage.contact_file import ImportReport
+
+app = typer.Typer()
+_SHOWN = 20
+
+
+@command(app, "migrate")
+async def migrate_database() -> None:
+    """Bring the database to the tables this version needs."""
+    from serienmail.settings import load_settings
+    from serienmail.storage.database import Database
+    from serienmail.storage.migration import migrate
+
+    database = Database(load_settings().database_url)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
+    say("The database is up to date.")
+
+
+@command(app, "import")
+async def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV file with headings.")],
+    mapping: Annotated[Path | None, typer.Option(help="A TOML file: which column is which field.")] = None,
+    json: Json = False,
+) -> None:
+    """Add and update contacts from a CRM's export; repeatable."""
+    from serienmail.storage.contact_file import import_contacts
+
+    async with open_database() as services:
+        report = await import_contacts(services.contacts, file, mapping)
+    if json:
+        say_json(report)
+    else:
+        _show(report)
+    if report.added + report.changed + report.unchanged == 0:
+        say_error("no contact could be imported; correct the file")
+        raise typer.Exit(1)
+
+
+def _show(report: "ImportReport") -> None:
+    say(
+        f"{report.rows} rows: {report.added} contacts added, {report.changed} changed,"
+        f" {report.unchanged} unchanged, {len(report.bad)} not imported."
+    )
+    if report.bad:
+        say()
+        say_table(["line", "why"], [[str(bad.line), bad.reason] for bad in report.bad[:_SHOWN]], numbers=[0])
+    if len(report.bad) > _SHOWN:
+        say(f"… and {len(report.bad) - _SHOWN} more; --json shows all.")

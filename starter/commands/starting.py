@@ -1,0 +1,117 @@
+"""`start`: counts and the first mail are shown, then it asks; only a yes starts anything."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serienmail.domain.delivery import Counts
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.loading import first_load
+from serienmail.domain.mass_mail import EVERYONE
+from starter.commands.calling import By, Json, command, open_mass_mails
+from starter.commands.terminal import moment, say, say_as_it_is, say_error, say_json, say_table, words
+from starter.order_file import OrderFile, Overrides, read_order, to_order
+from starter.toml_file import read_moment
+
+if TYPE_CHECKING:
+    from starter.client import MassMails
+    from starter.orders import Prepared
+
+app = typer.Typer()
+Due = Annotated[
+    str | None, typer.Option(metavar="TIME", help="When, with its offset, e.g. 2026-12-01T09:00+01:00.")
+]
+
+
+@command(app, "start")
+async def start(
+    by: By,
+    file: Annotated[Path | None, typer.Argument(metavar="[ORDER.toml]", help="The order.")] = None,
+    mass_mail_id: Annotated[str | None, typer.Option("--id", help="[default: name and day]")] = None,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template's name, or name@revision.")] = None,
+    account: Annotated[str | None, typer.Option(help="The sending account.")] = None,
+    due: Due = None,
+    now: Annotated[bool, typer.Option("--now", help="At once, whatever the order says.")] = False,
+    everyone: Annotated[bool, typer.Option("--everyone", help="To all contacts.")] = False,
+    include_without_opt_in: Annotated[bool, typer.Option("--include-without-opt-in")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Start a mass mail; options win over what the order says."""
+    at = exclusive(due, now)
+    overrides = Overrides(
+        by=by, id=mass_mail_id, name=name, account=account, template=template, due=at, now=now, everyone=everyone,
+        include_without_opt_in=include_without_opt_in,
+    )  # fmt: skip
+    written = read_order(file) if file else OrderFile()
+    async with open_mass_mails() as mails:
+        order = await to_order(mails, written, overrides)
+        prepared = await mails.prepare(order)
+        if not json:
+            await show_prepared(mails, prepared)
+        started = yes or typer.confirm(f"Start '{order.name}'?", err=True)
+        if started:
+            await mails.start(order)
+    say_started(prepared, started, json)
+
+
+def exclusive(due: str | None, now: bool) -> datetime | None:
+    """The time that was given; usage error if it is now, too."""
+    if due is not None and now:
+        raise typer.BadParameter("give a time, or --now, not both", param_hint="--due")
+    return None if due is None else read_moment(due)
+
+
+async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
+    """Whom it goes to, and what the first of them gets."""
+    from starter.preview import first_mail
+
+    order = prepared.order
+    say(f"{order.name} ({order.id}), by {order.created_by}, account {order.account}, template {order.template}")
+    say(f"To {'everyone' if order.selection == EVERYONE else 'those selected'}, {_when(order.due)}.")
+    for number, rule in enumerate(order.follow_ups, start=1):
+        say(f"Follow-up {number}: {rule.template} to {words(rule.audience)}, {rule.when}.")
+    say()
+    say_table(["recipients", ""], recipient_rows(prepared), numbers=[1])
+    if not order.opted_in_only:
+        opted_in = await mails.services.recipients.preview(replace(first_load(order, 1), opted_in_only=True))
+        without = opted_in.excluded.get(Exclusion.NO_OPT_IN, 0)
+        say(f"\nWARNING: {without} of them have no opt-in for mass mail, and would get it nevertheless.")
+    shown = await first_mail(mails.services, prepared)
+    say("\nThe first of these mails:\n")
+    say_as_it_is("\n".join(f"{name}: {value}" for name, value in shown.headers if name in ("From", "To", "Subject")))
+    say_as_it_is(f"\n{shown.text or shown.html}\n")
+
+
+def recipient_rows(prepared: "Prepared") -> list[list[str]]:
+    """Selected, excluded by reason, and who is left."""
+    missing = {f"excluded: {placeholder} is empty": n for placeholder, n in prepared.missing.items()}
+    rows = {"selected": prepared.counts.selected, **excluded_rows(prepared.counts), **missing}
+    return [[what, str(n)] for what, n in {**rows, "will receive it": prepared.will_receive}.items()]
+
+
+def excluded_rows(counts: Counts) -> dict[str, int]:
+    """How many are excluded, by the reason in words."""
+    return {f"excluded: {Exclusion(code).words}": n for code, n in sorted(counts.excluded.items())}
+
+
+def say_started(prepared: "Prepared", started: bool, json: bool) -> None:
+    """Whether it was started; exit code 1 if not."""
+    order = prepared.order
+    if json:
+        counts = {"selected": prepared.counts.selected, "excluded": prepared.counts.excluded}
+        counts |= {"missing": prepared.missing, "will_receive": prepared.will_receive}
+        say_json({"id": order.id, "started": started, "order": order, **counts})
+    elif started:
+        say(f"Started; 'serienmail show {order.id}' tells how it is.")
+    if not started:
+        say_error("nothing was started")
+        raise typer.Exit(1)
+
+
+def _when(due: datetime | None) -> str:
+    return f"on {moment(due)}" if due else "at once"

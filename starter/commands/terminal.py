@@ -1,0 +1,55 @@
+"""How things are said on a terminal: at 80 columns, without colours, with times of the local zone."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+LITERAL = {"markup": False, "emoji": False, "highlight": False}
+"""Names and texts are people's: nothing in them is a colour or a smiley."""
+
+
+def say(sentence: str = "") -> None:
+    """One line or paragraph, wrapped."""
+    Console(**LITERAL).print(sentence)  # type: ignore[arg-type]  # all of LITERAL are booleans that Console takes
+
+
+def say_as_it_is(text: str) -> None:
+    """A mail's own text, with its own lines."""
+    print(text)
+
+
+def say_error(sentence: str) -> None:
+    """A sentence on the error output; wrapped if a person reads it, in one line if a program does."""
+    console = Console(stderr=True, **LITERAL)  # type: ignore[arg-type]
+    text = sentence.strip()
+    text = text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def say_json(document: object) -> None:
+    """The one document of a command; dataclasses, times and enumerations as JSON has them."""
+    from pydantic_core import to_json
+
+    print(to_json(document, indent=2).decode())
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> None:
+    """A table that folds what is too wide. numbers: the columns that stand at the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", justify="right" if column in set(numbers) else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(**LITERAL).print(table)  # type: ignore[arg-type]
+
+
+def moment(at: datetime | None) -> str:
+    """A time in the local zone, with its offset; a dash for none."""
+    return at.astimezone().isoformat(sep=" ", timespec="minutes") if at else "–"
+
+
+def words(code: str) -> str:
+    """A state or audience in words."""
+    return code.replace("_", " ")

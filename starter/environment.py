@@ -1,0 +1,202 @@
+"""The embedded environment: Temporal with its UI, SQLite, an inbox, the web endpoints and a worker, on this machine."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+from rich.console import Console
+from temporalio.testing import WorkflowEnvironment
+
+from serienmail.domain.errors import EnvironmentFault
+from serienmail.mailing.account import Account
+from serienmail.settings import Settings
+from serienmail.storage.database import Database
+from serienmail.storage.migration import migrate
+from starter.client import MassMails
+from starter.inbox import Inbox
+from starter.temporal_server import start_temporal
+
+ACCOUNT = "marketing"
+READY_WITHIN = 30.0
+"""Seconds for web and worker to come up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen; 0 lets the system choose."""
+
+    temporal: int = 0
+    ui: int = 0
+    web: int = 0
+    inbox: int = 0
+
+
+FIXED = Ports(temporal=7233, ui=8233, web=8080, inbox=1025)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running embedded environment. variables: what a process needs to work with it."""
+
+    folder: Path
+    settings: Settings
+    temporal: WorkflowEnvironment
+    inbox: Inbox
+    mails: MassMails
+    web_url: str
+    ui_url: str
+    variables: Mapping[str, str]
+
+
+@asynccontextmanager
+async def embedded(folder: Path, ports: Ports, keep: bool = False) -> AsyncIterator[Embedded]:
+    """Start everything, and end everything; what it keeps lies in ``folder``, which begins empty unless kept."""
+    _prepare(folder, keep)
+    async with AsyncExitStack() as stack:
+        inbox = Inbox(folder / "inbox", ports.inbox)
+        await inbox.start()
+        stack.push_async_callback(inbox.stop)
+        web_port, ui_port = _free(ports.web, "the web endpoints"), _free(ports.ui, "the Temporal UI")
+        temporal_port = _free(ports.temporal, "Temporal")
+        environment = await start_temporal(folder / "temporal.db", temporal_port, ui_port, folder / "temporal.log")
+        await stack.enter_async_context(environment)
+        stack.enter_context(environment.with_time_skipping_disabled())
+        web_url = f"http://127.0.0.1:{web_port}"
+        settings = _settings(folder, web_url, inbox.port)
+        await _migrate(settings)
+        variables = _configured(folder, settings, temporal_port)
+        web = ["-m", "web", "--port", str(web_port)]
+        await stack.enter_async_context(_process(web, folder / "web.log", variables))
+        await stack.enter_async_context(_process(["-m", "worker"], folder / "worker.log", variables))
+        await _until_healthy(web_url)
+        mails = await stack.enter_async_context(MassMails.connect(settings, environment.client))
+        ui_url = f"http://127.0.0.1:{ui_port}"
+        yield Embedded(folder, settings, environment, inbox, mails, web_url, ui_url, variables)
+
+
+def _prepare(folder: Path, keep: bool) -> None:
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _settings(folder: Path, web_url: str, inbox_port: int) -> Settings:
+    """Of this environment alone; its link key stays, so that links of earlier mails work when it starts again."""
+    key_file = folder / "link-key"
+    if not key_file.exists():
+        key_file.touch(mode=0o600)
+        key_file.write_text(secrets.token_hex(32))
+    account = Account(
+        host="127.0.0.1", port=inbox_port, from_address="marketing@serienmail.example", from_name="Marketing"
+    )
+    return Settings(
+        database_url=f"sqlite+aiosqlite:///{(folder / 'serienmail.db').absolute()}",
+        web_base_url=web_url,
+        link_key=SecretStr(key_file.read_text()),
+        accounts={ACCOUNT: account},
+        administrators=("admin",),
+        edit_lead_minutes=15,
+        slice_size=None,
+        metrics_address=None,
+    )
+
+
+async def _migrate(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    await migrate(database)
+    await database.close()
+
+
+def _configured(folder: Path, settings: Settings, temporal_port: int) -> dict[str, str]:
+    """The same installation for other processes: a settings file, and the two variables that lead to it."""
+    account = settings.accounts[ACCOUNT]
+    file = folder / "serienmail.toml"
+    file.touch(mode=0o600)
+    file.write_text(
+        f"database_url = {json.dumps(settings.database_url)}\n"
+        f"web_base_url = {json.dumps(settings.web_base_url)}\n"
+        f"link_key = {json.dumps(settings.link_key.get_secret_value())}\n"
+        f"administrators = {json.dumps(settings.administrators)}\n\n"
+        f"[accounts.{ACCOUNT}]\n"
+        f"host = {json.dumps(account.host)}\n"
+        f"port = {account.port}\n"
+        f"from_address = {json.dumps(account.from_address)}\n"
+        f"from_name = {json.dumps(account.from_name)}\n"
+    )
+    return {"SERIENMAIL_CONFIG": str(file.absolute()), "TEMPORAL_ADDRESS": f"127.0.0.1:{temporal_port}"}
+
+
+def _free(port: int, purpose: str) -> int:
+    """This port if nobody has it, or any free one for 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise EnvironmentFault(f"Port {port} for {purpose} is in use; stop what uses it.") from None
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def _process(arguments: list[str], log: Path, variables: Mapping[str, str]) -> AsyncIterator[None]:
+    """A process of this Python; it is told to end, and waited for."""
+    with log.open("ab") as output:
+        environment = {**_without_serienmail(os.environ), **variables}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, stdout=output, stderr=output, env=environment
+        )
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def _without_serienmail(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if not name.startswith(("SERIENMAIL_", "TEMPORAL_"))}
+
+
+async def _until_healthy(web_url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        for _ in range(int(READY_WITHIN / 0.1)):
+            try:
+                if (await client.get(f"{web_url}/health")).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+    raise EnvironmentFault("The web endpoints didn't come up; see web.log in the environment's folder.")
+
+
+def dev_command() -> int:
+    """Keep the environment up until Ctrl-C; its data stay for the next time."""
+    asyncio.run(_dev())
+    return 0
+
+
+async def _dev() -> None:
+    console = Console(highlight=False)
+    async with embedded(Path(".serienmail/dev"), FIXED, keep=True) as environment:
+        console.print(f"Temporal UI   {environment.ui_url}")
+        console.print(f"web           {environment.web_url}")
+        console.print(f"inbox         {environment.folder / 'inbox'} (SMTP on port {environment.inbox.port})")
+        console.print("\nTo work with it from another terminal:\n")
+        for name, value in environment.variables.items():
+            console.print(f"export {name}='{value}'", soft_wrap=True)
+        console.print("\nCtrl-C ends it; its data stay.")
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await ended.wait()

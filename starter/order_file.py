@@ -1,0 +1,190 @@
+"""Orders as TOML files (examples/herbstangebot.toml), and how one becomes a mass mail."""
+
+import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from serienmail.domain.criteria import Criterion, check
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.mass_mail import EVERYONE, Audience, FollowUp, MassMail, OnMissing
+from starter.toml_file import Table, read_toml
+
+if TYPE_CHECKING:
+    from starter.client import MassMails
+
+T = TypeVar("T")
+_KEYS = (
+    "id", "name", "account", "template", "due", "opted_in_only", "measured", "on_missing", "everyone", "recipients",
+    "follow_up",
+)  # fmt: skip
+_FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
+_TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpEntry:
+    """A follow-up as written: with a criterion where the order will have a stored selection's id."""
+
+    template: str
+    audience: Audience
+    after: timedelta | None = None
+    on: datetime | None = None
+    ignore: Criterion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFile:
+    """An order as written. None: the file doesn't say. recipients: who gets it, unless everyone does."""
+
+    id: str | None = None
+    name: str | None = None
+    account: str | None = None
+    template: str | None = None
+    due: datetime | None = None
+    everyone: bool = False
+    recipients: Criterion | None = None
+    follow_ups: tuple[FollowUpEntry, ...] = ()
+    opted_in_only: bool = True
+    measured: bool = True
+    on_missing: OnMissing = OnMissing.REFUSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What is said besides the file, and wins. now: at once, whatever the file says."""
+
+    by: str = field(default_factory=getpass.getuser)
+    id: str | None = None
+    name: str | None = None
+    account: str | None = None
+    template: str | None = None
+    due: datetime | None = None
+    now: bool = False
+    everyone: bool = False
+    include_without_opt_in: bool = False
+
+    def apply(self, file: OrderFile) -> OrderFile:
+        """The file with these words in place of its own."""
+        said = {key: getattr(self, key) for key in ("id", "name", "account", "template", "due")}
+        changed = replace(file, **{key: value for key, value in said.items() if value is not None})
+        if self.now:
+            changed = replace(changed, due=None)
+        if self.everyone:
+            changed = replace(changed, everyone=True, recipients=None)
+        return replace(changed, opted_in_only=changed.opted_in_only and not self.include_without_opt_in)
+
+
+def read_order(path: Path) -> OrderFile:
+    """Read an order; InvalidOrder names the key that is wrong."""
+    return order_of(read_toml(path))
+
+
+def order_of(document: Mapping[str, Any]) -> OrderFile:
+    """The same, from what TOML says."""
+    table = Table(document, _KEYS)
+    file = OrderFile(
+        id=table.text("id"),
+        name=table.text("name"),
+        account=table.text("account"),
+        template=table.text("template"),
+        due=table.moment("due"),
+        everyone=table.flag("everyone") or False,
+        recipients=table.criterion("recipients"),
+        follow_ups=tuple(_follow_up(entry) for entry in table.tables("follow_up", _FOLLOW_UP_KEYS, "follow-up")),
+        opted_in_only=_or(table.flag("opted_in_only"), True),
+        measured=_or(table.flag("measured"), True),
+        on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
+    )
+    if file.everyone and file.recipients is not None:
+        raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
+    return file
+
+
+async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | None = None) -> MassMail:
+    """The mass mail that was ordered; its criteria are stored. InvalidOrder if something is missing."""
+    overrides = overrides or Overrides()
+    file = overrides.apply(file)
+    name = _needed("name", file.name)
+    return MassMail(
+        id=file.id or default_id(name, datetime.now(UTC).astimezone()),
+        name=name,
+        created_by=overrides.by,
+        account=_needed("account", file.account),
+        template=_needed("template", file.template),
+        selection=await store_recipients(mails, file),
+        due=file.due,
+        follow_ups=await store_follow_ups(mails, file),
+        opted_in_only=file.opted_in_only,
+        measured=file.measured,
+        on_missing=file.on_missing,
+    )
+
+
+async def store_recipients(mails: "MassMails", file: OrderFile) -> str:
+    """The id of the selection the file describes; InvalidOrder if it doesn't, or names an unknown field."""
+    if file.everyone:
+        return EVERYONE
+    if file.recipients is None:
+        raise InvalidOrder("The order doesn't say who gets it; write [recipients], or everyone = true (--everyone).")
+    return await _stored(mails, "recipients", file.recipients)
+
+
+async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowUp, ...]:
+    """The follow-ups as the order has them; what they ignore is stored."""
+    follow_ups = []
+    for number, entry in enumerate(file.follow_ups, start=1):
+        ignore = entry.ignore and await _stored(mails, f"follow-up {number}: ignore", entry.ignore)
+        follow_ups.append(
+            FollowUp(
+                template=entry.template, audience=entry.audience, after=entry.after, on=entry.on, ignore=ignore or None
+            )
+        )
+    return tuple(follow_ups)
+
+
+def default_id(name: str, today: datetime) -> str:
+    """An id made of the name and the day: "Herbst & Winter" becomes ``herbst-winter-2026-11-22``."""
+    words = "".join(c if c.isascii() and c.isalnum() else " " for c in name.casefold().translate(_TRANSCRIPTIONS))
+    return "-".join([*words[:80].split(), f"{today:%Y-%m-%d}"])
+
+
+def _follow_up(table: Table) -> FollowUpEntry:
+    template, audience = table.text("template"), table.choice("audience", Audience)
+    if template is None or audience is None:
+        raise InvalidOrder("A follow-up needs a template and an audience; write both under its [[follow_up]].")
+    days = table.number("after_days")
+    return FollowUpEntry(
+        template=template,
+        audience=audience,
+        after=None if days is None else _days(days),
+        on=table.moment("on"),
+        ignore=table.criterion("ignore"),
+    )
+
+
+def _days(number: int) -> timedelta:
+    try:
+        return timedelta(days=number)
+    except OverflowError:
+        raise InvalidOrder(f"'after_days' can't be {number}; give a number of days that makes sense.") from None
+
+
+async def _stored(mails: "MassMails", where: str, criterion: Criterion) -> str:
+    try:
+        check(criterion, await mails.services.contacts.fields())
+    except InvalidOrder as error:
+        raise InvalidOrder(f"'{where}': {error}") from None
+    return await mails.select(criterion)
+
+
+def _needed(key: str, value: str | None) -> str:
+    if value is None:
+        raise InvalidOrder(f"The order has no {key}; write it into the file, or give --{key}.")
+    return value
+
+
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value

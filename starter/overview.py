@@ -1,0 +1,34 @@
+"""What there is and how it is: lists and reports, from the database alone, so that they work without Temporal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from serienmail.domain.delivery import Counts, StageKey
+from serienmail.domain.states import Folder
+from serienmail.domain.status import Status
+from serienmail.storage.mass_mails import Listed
+from starter.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A mass mail as it is: its workflow's last word, and each stage in numbers counted in the ledger."""
+
+    status: Status
+    stages: Mapping[int, Counts]
+
+
+async def report(services: Services, mass_mail_id: str) -> Report:
+    """One mass mail; NotFound if there is none."""
+    listed = await services.mass_mails.get(mass_mail_id)
+    stages = range(len(listed.order.follow_ups) + 1)
+    counts = {n: await services.recipients.counts(StageKey(mass_mail_id, n)) for n in stages}
+    return Report(listed.status, counts)
+
+
+async def mass_mails_in(services: Services, folder: Folder | None = None) -> Sequence[Listed]:
+    """The newest first; of one folder, or all that aren't deleted."""
+    listed = await services.mass_mails.all()
+    if folder is None:
+        return [entry for entry in listed if entry.state.folder is not Folder.DELETED]
+    return [entry for entry in listed if entry.state.folder is folder]

@@ -1,0 +1,95 @@
+"""Rehearsal: the real selection, templates and follow-ups against a local inbox, weeks in seconds.
+
+The recipients and templates are copied into an embedded environment; the company's mail server isn't even known there.
+"""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from serienmail.domain.mass_mail import MassMail
+from serienmail.mailing.links import Links
+from serienmail.settings import load_settings
+from serienmail.storage.copying import copy_for_rehearsal
+from serienmail.storage.deliveries import DeliveryList
+from starter.environment import ACCOUNT, Embedded, Ports, embedded
+from starter.order_file import read_order, to_order
+from starter.reader import Reader
+from starter.recount import Recount, recount
+from starter.services import open_services
+from starter.weeks import Weeks
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What one recipient would get in one stage. when: the time it would be handed over; why: in words."""
+
+    contact: str
+    stage: int
+    state: str
+    why: str
+    when: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """The numbers, and everybody's own story."""
+
+    counts: Recount
+    people: Sequence[Person]
+
+
+async def rehearse(environment: Embedded, order: MassMail) -> Rehearsed:
+    """Carry an order out in an embedded environment that knows its recipients, templates and selections."""
+    links = Links(environment.web_url, environment.settings.link_key.get_secret_value().encode())
+    async with httpx.AsyncClient(timeout=30) as http:
+        reader = Reader(http, links)
+        order = await environment.mails.start(replace(order, account=ACCOUNT))
+
+        async def look() -> None:
+            """A rehearsal shows its numbers at the end."""
+
+        await Weeks(environment, order.id, reader, look).live_through()
+        report = await environment.mails.status(order.id)
+        people = await DeliveryList(environment.mails.services.database).stories(order.id)
+        return Rehearsed(
+            recount(report, reader, environment.inbox),
+            [Person(row.contact, row.stage, row.state, row.why, row.finished_at) for row in people],
+        )
+
+
+def rehearse_command(order_file: Path, json_output: bool = False) -> int:
+    """Rehearse the order in a file with the configured installation's contacts; 0 if all numbers agree."""
+    rehearsed = asyncio.run(_rehearse_file(order_file))
+    if json_output:
+        document = {**rehearsed.counts.as_document(), "people": [asdict(person) for person in rehearsed.people]}
+        print(json.dumps(document, default=str, ensure_ascii=False))
+    else:
+        _show(Console(highlight=False), rehearsed)
+    return 0 if rehearsed.counts.agree else 1
+
+
+async def _rehearse_file(order_file: Path) -> Rehearsed:
+    with tempfile.TemporaryDirectory(prefix="serienmail-rehearsal") as folder:
+        async with open_services(load_settings()) as real, embedded(Path(folder) / "r", Ports()) as environment:
+            await copy_for_rehearsal(real.database, environment.mails.services.database)
+            order = await to_order(environment.mails, read_order(order_file))
+            return await rehearse(environment, order)
+
+
+def _show(console: Console, rehearsed: Rehearsed) -> None:
+    table = Table("contact", "stage", "would be", "when", "why")
+    for person in rehearsed.people:
+        when = f"{person.when.astimezone():%Y-%m-%d %H:%M}" if person.when else ""
+        table.add_row(person.contact, str(person.stage), person.state, when, person.why)
+    console.print(table)
+    for difference in rehearsed.counts.differences:
+        console.print(difference)

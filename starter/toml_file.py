@@ -1,0 +1,105 @@
+"""TOML files that people write: read key by key, and whatever is wrong is named by its key."""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from serienmail.domain.criteria import Criterion, from_document
+from serienmail.domain.errors import InvalidOrder
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+class Table:
+    """A TOML table. Each reader gives None for a key that isn't there, InvalidOrder for a value of another kind."""
+
+    def __init__(self, content: Mapping[str, Any], known: Collection[str], where: str = "") -> None:
+        """where: what stands before a key in refusals. InvalidOrder, with the nearest, for a key that isn't known."""
+        self._content = content
+        self._where = where
+        for key in content:
+            if key not in known:
+                nearest = get_close_matches(key, known, n=1)
+                advice = f"did you mean '{nearest[0]}'?" if nearest else f"use one of {', '.join(known)}."
+                raise InvalidOrder(f"There is no key '{where}{key}'; {advice}")
+
+    def text(self, key: str) -> str | None:
+        """A text that isn't empty."""
+        value = self._value(key, str, "a text in quotes")
+        if value is not None and not value.strip():
+            raise InvalidOrder(f"'{self._where}{key}' is empty; write something, or take it out.")
+        return value
+
+    def flag(self, key: str) -> bool | None:
+        """True or false."""
+        return self._value(key, bool, "true or false")
+
+    def number(self, key: str) -> int | None:
+        """A whole number."""
+        return self._value(key, int, "a whole number")
+
+    def moment(self, key: str) -> datetime | None:
+        """A date and time with its offset."""
+        value = self._value(key, datetime, "a date and time such as 2026-12-01T09:00:00+01:00, without quotes")
+        return value and aware(value)
+
+    def choice(self, key: str, kind: type[E]) -> E | None:
+        """One of a few words."""
+        value = self.text(key)
+        if value is not None and value not in list(kind):
+            raise InvalidOrder(f"'{self._where}{key}' can't be '{value}'; choose one of {', '.join(kind)}.")
+        return None if value is None else kind(value)
+
+    def criterion(self, key: str) -> Criterion | None:
+        """Which contacts, as ``criteria.from_document`` reads it."""
+        if key not in self._content:
+            return None
+        try:
+            return from_document(self._content[key])
+        except InvalidOrder as error:
+            raise InvalidOrder(f"'{self._where}{key}': {error}") from None
+
+    def tables(self, key: str, known: Collection[str], name: str) -> list["Table"]:
+        """Those written as ``[[key]]``; refusals call them by this name and their number."""
+        found = self._content.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            raise InvalidOrder(f"'{self._where}{key}' must be tables; write each under [[{key}]].")
+        return [Table(entry, known, f"{name} {number}: ") for number, entry in enumerate(found, start=1)]
+
+    def _value(self, key: str, kind: type[T], expected: str) -> T | None:
+        value = self._content.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):  # a bool is an int, too
+            raise InvalidOrder(f"'{self._where}{key}' must be {expected}; correct it.")
+        return value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The file's content; InvalidOrder if it can't be opened or isn't TOML."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidOrder(f"The file {path} can't be opened ({error.strerror}); check its name.") from None
+    except ValueError as error:  # of TOML and of UTF-8
+        raise InvalidOrder(f"The file {path} is no TOML; correct it: {error}.") from None
+
+
+def read_moment(text: str) -> datetime:
+    """A date and time in ISO 8601; InvalidOrder if it is none, or has no offset."""
+    try:
+        return aware(datetime.fromisoformat(text))
+    except ValueError:
+        raise InvalidOrder(f"'{text}' is no date and time; write it as 2026-12-01T09:00+01:00.") from None
+
+
+def aware(moment: datetime) -> datetime:
+    """The same moment; InvalidOrder if it has no offset."""
+    if moment.tzinfo is None:
+        raise InvalidOrder(f"{moment:%Y-%m-%d %H:%M} has no time zone; add one, e.g. {moment:%Y-%m-%dT%H:%M}+01:00.")
+    return moment

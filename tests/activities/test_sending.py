@@ -1,0 +1,110 @@
+"""One slice: claim, hand over, record; and what happens to it when it is stopped or the server is away."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from temporalio import activity
+from temporalio.testing import ActivityEnvironment
+
+from activities.sending import PATIENT_AFTER, SendActivities, SliceResult
+from serienmail.domain.delivery import Answer, Claimed, SliceJob, SliceRange, Verdict
+from serienmail.domain.errors import AccountRefused, ServerUnreachable, TransportFailure
+from serienmail.domain.states import DeliveryState
+from tests.fakes import KEY, FakeLedger, FakePost, FakePostOffice
+
+JOB = SliceJob(KEY, 1, SliceRange(1, 250), "autumn@1", "marketing", measured=True, opted_in_only=True)
+
+
+def environment(attempt: int = 1) -> ActivityEnvironment:
+    found = ActivityEnvironment()
+    found.info = replace(found.info, attempt=attempt)
+    return found
+
+
+async def send(ledger: FakeLedger, post: FakePost, attempt: int = 1) -> SliceResult:
+    activities = SendActivities(ledger, FakePostOffice(post))
+    return await environment(attempt).run(activities.send_slice, JOB)
+
+
+async def test_every_claimed_mail_is_handed_over_once_and_recorded() -> None:
+    ledger, post = FakeLedger(20), FakePost()
+    result = await send(ledger, post)
+    assert result == SliceResult(20)
+    assert sorted(post.begun) == list(range(1, 21))
+    assert {outcome.state for outcome in ledger.outcomes} == {DeliveryState.SENT}
+
+
+async def test_no_more_mails_are_in_hand_than_the_account_has_connections() -> None:
+    ledger, post = FakeLedger(20), FakePost()
+    await asyncio.gather(send(ledger, post), send(ledger, post))
+    assert post.most_in_hand <= post.connections
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict.ACCEPTED, DeliveryState.SENT),
+        (Verdict.DEFERRED, DeliveryState.DEFERRED),
+        (Verdict.REJECTED, DeliveryState.REJECTED),
+        (Verdict.FAILED, DeliveryState.FAILED),
+        (Verdict.IN_DOUBT, DeliveryState.UNKNOWN),
+    ],
+)
+async def test_a_verdict_becomes_the_row_s_state(verdict: Verdict, state: DeliveryState) -> None:
+    ledger = FakeLedger(1)
+    await send(ledger, FakePost(lambda _: Answer(verdict, "250 ok")))
+    assert [outcome.state for outcome in ledger.outcomes] == [state]
+
+
+async def test_a_stop_lets_mails_in_hand_finish_and_begins_no_other() -> None:
+    ledger, post = FakeLedger(20), FakePost()
+    post.go_on.clear()
+    env = environment()
+    running = asyncio.ensure_future(env.run(SendActivities(ledger, FakePostOffice(post)).send_slice, JOB))
+    await post.full.wait()
+    env.cancel(activity.ActivityCancellationDetails(cancel_requested=True))
+    await asyncio.sleep(0)
+    post.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert len(post.begun) == len(ledger.outcomes) == post.connections
+
+
+async def test_a_worker_that_shuts_down_finishes_what_it_has_in_hand() -> None:
+    ledger, post = FakeLedger(20), FakePost()
+    post.go_on.clear()
+    env = environment()
+    running = asyncio.ensure_future(env.run(SendActivities(ledger, FakePostOffice(post)).send_slice, JOB))
+    await post.full.wait()
+    env.worker_shutdown()
+    await asyncio.sleep(0)
+    post.go_on.set()
+    assert await running == SliceResult(post.connections)
+    assert len(ledger.outcomes) == post.connections
+
+
+def failing(error: TransportFailure) -> Callable[[Claimed], Answer]:
+    def answer(_claimed: Claimed) -> Answer:
+        raise error
+
+    return answer
+
+
+async def test_a_server_that_is_away_fails_the_attempt_and_gives_the_rows_back() -> None:
+    ledger = FakeLedger(20)
+    with pytest.raises(ServerUnreachable):
+        await send(ledger, FakePost(failing(ServerUnreachable("away"))))
+    assert {outcome.state for outcome in ledger.outcomes} == {DeliveryState.PENDING}
+
+
+async def test_a_server_that_stays_away_makes_the_slice_say_until_when_it_waits() -> None:
+    result = await send(FakeLedger(3), FakePost(failing(ServerUnreachable("away"))), attempt=PATIENT_AFTER)
+    assert (result.handled, result.reason) == (0, "away")
+    assert result.wait_until is not None
+
+
+async def test_a_refused_account_is_never_waited_for() -> None:
+    with pytest.raises(AccountRefused):
+        await send(FakeLedger(3), FakePost(failing(AccountRefused("no"))), attempt=PATIENT_AFTER)

@@ -1,0 +1,73 @@
+"""Building blocks of tests: an order, contacts, a stage that may send, and its rows in the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from serienmail.domain.delivery import SliceJob, SliceRange, StageKey
+from serienmail.domain.loading import Load
+from serienmail.domain.mass_mail import MassMail, OnMissing
+from serienmail.storage.contacts import ContactRow, ContactStore
+from serienmail.storage.database import Database
+from serienmail.storage.ledger import Ledger
+from serienmail.storage.loading import RecipientStore
+from serienmail.storage.mass_mails import MassMailStore
+from serienmail.storage.tables import delivery
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+KEY = StageKey("autumn", 0)
+
+
+def an_order(**changes: Any) -> MassMail:
+    """Anna's order of the mass mail ``autumn``."""
+    order = MassMail(id="autumn", name="Herbst", created_by="anna", account="main", template="autumn@1")
+    return replace(order, **changes)
+
+
+def a_contact(number: int, **changes: Any) -> ContactRow:
+    """Somebody with an address of their own, opted in, who agreed to be measured."""
+    row = ContactRow(key=str(number), email=f"person{number}@example.org", opt_in=True, tracking=True)
+    return replace(row, **changes)
+
+
+def a_load(key: StageKey = KEY, **changes: Any) -> Load:
+    """Everyone who is opted in."""
+    load = Load(key=key, revision=1, opted_in_only=True, on_missing=OnMissing.REFUSE, templates=("autumn@1",))
+    return replace(load, **changes)
+
+
+def a_job(first: int = 1, last: int = 10_000, **changes: Any) -> SliceJob:
+    """A slice of ``autumn`` in its first epoch; all of it unless told otherwise."""
+    job = SliceJob(KEY, 1, SliceRange(first, last), "autumn@1", "main", measured=True, opted_in_only=True)
+    return replace(job, **changes)
+
+
+def a_ledger(database: Database) -> Ledger:
+    """As one worker has it."""
+    return Ledger(database, lambda account, number, stage, seq: f"<{number}.{stage}.{seq}@{account}>")
+
+
+async def an_open_stage(database: Database, contacts: int | Sequence[ContactRow]) -> Ledger:
+    """``autumn``, loaded with these recipients and open for epoch 1."""
+    rows = [a_contact(number + 1) for number in range(contacts)] if isinstance(contacts, int) else contacts
+    await ContactStore(database).save(rows)
+    await MassMailStore(database).create(an_order(), NOON)
+    await RecipientStore(database).load(a_load(), NOON)
+    ledger = a_ledger(database)
+    await ledger.open_stage(KEY, 1)
+    return ledger
+
+
+async def rows(database: Database, key: StageKey = KEY) -> list[Any]:
+    """A stage's rows, by seq."""
+    query = select(delivery).where(delivery.c.mass_mail_id == key.mass_mail_id, delivery.c.stage == key.stage)
+    async with database.read() as connection:
+        return list((await connection.execute(query.order_by(delivery.c.seq))).all())
+
+
+async def states(database: Database, key: StageKey = KEY) -> list[str]:
+    """Each row's state, with an exclusion's reason after a colon."""
+    return [f"{row.state}:{row.reason}" if row.reason else row.state for row in await rows(database, key)]

@@ -1,0 +1,83 @@
+"""An order is refused with a sentence that says what to do, or it can be carried out."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.mass_mail import Audience, FollowUp, check_order
+from tests.builders import NOON, an_order
+
+DAYS = FollowUp(template="thanks@2", audience=Audience.RECEIVED, after=timedelta(days=3))
+LATER = NOON + timedelta(days=5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"id": "2026-herbst"},
+        {"due": NOON},
+        {"due": NOON.astimezone(ZoneInfo("Europe/Berlin"))},
+        {"follow_ups": (DAYS, DAYS, DAYS)},
+        {"follow_ups": (FollowUp(template="a@1", audience=Audience.NOT_OPENED, on=LATER),)},
+        {"follow_ups": (FollowUp(template="a@1", audience=Audience.OPENED, after=timedelta()),)},
+    ],
+)
+def test_an_order_that_can_be_carried_out_is_accepted(changes: dict[str, Any]) -> None:
+    check_order(an_order(**changes), NOON)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"id": "Herbst"}, "lower-case"),
+        ({"id": ""}, "lower-case"),
+        ({"id": "a/b"}, "lower-case"),
+        ({"id": "a\n"}, "lower-case"),
+        ({"id": "a" * 101}, "100 at most"),
+        ({"name": " "}, "needs a name"),
+        ({"name": "one\ntwo"}, "one line"),
+        ({"created_by": ""}, "say who you are"),
+        ({"template": "autumn"}, "name@revision"),
+        ({"template": "autumn@"}, "name@revision"),
+        ({"due": NOON - timedelta(seconds=1)}, "in the past"),
+        ({"due": datetime(2027, 1, 1)}, "no time zone"),  # noqa: DTZ001  # refusing it is what is tested
+        ({"follow_ups": (DAYS,) * 4}, "take one out"),
+        ({"follow_ups": (DAYS,) * 5}, "take 2 out"),
+    ],
+)
+def test_an_order_that_cannot_be_carried_out_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidOrder, match=says):
+        check_order(an_order(**changes), NOON)
+
+
+@pytest.mark.parametrize(
+    ("audience", "when", "says"),
+    [
+        (Audience.RECEIVED, {}, "give one of them"),
+        (Audience.RECEIVED, {"after": timedelta(1), "on": LATER}, "give one of them"),
+        (Audience.OPENED, {"on": LATER}, "give days instead of a date"),
+        (Audience.RECEIVED, {"on": NOON - timedelta(1)}, "in the past"),
+        (Audience.RECEIVED, {"on": datetime(2027, 1, 1)}, "no time zone"),  # noqa: DTZ001  # refusing it is the test
+        (Audience.RECEIVED, {"after": timedelta(-1)}, "before the mass mail's end"),
+        (Audience.RECEIVED, {"after": timedelta.max}, "too late"),
+    ],
+)
+def test_a_follow_up_needs_one_time_that_makes_sense(audience: Audience, when: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidOrder, match=says):
+        check_order(an_order(follow_ups=(FollowUp(template="a@1", audience=audience, **when),)), NOON)
+
+
+def test_a_follow_ups_template_is_checked_too() -> None:
+    with pytest.raises(InvalidOrder, match="'thanks' names no template revision"):
+        check_order(an_order(follow_ups=(FollowUp(template="thanks", audience=Audience.RECEIVED),)), NOON)
+
+
+def test_days_count_from_the_mass_mails_end_and_a_date_stands() -> None:
+    dated = FollowUp(template="a@1", audience=Audience.RECEIVED, on=datetime(2026, 4, 1, 9, tzinfo=UTC))
+    assert DAYS.due(NOON) == NOON + timedelta(days=3)
+    assert dated.due(NOON) == dated.on
+    assert [DAYS.when, dated.when] == ["3 days after the end", "on 2026-04-01 09:00 UTC"]

@@ -1,0 +1,138 @@
+"""One fake for each port, with its state in view."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from serienmail.domain.delivery import Answer, Claimed, Counts, Outcome, SliceJob, StageKey, Verdict
+from serienmail.domain.errors import PlaceholderMissing
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.loading import Load
+from serienmail.mailing.message import Mail
+from serienmail.mailing.replies import InDoubt, Phase, Reply
+
+KEY = StageKey("autumn", 0)
+DATED = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def claimed(seq: int, attempts: int = 1) -> Claimed:
+    """A row that is ours to hand over."""
+    return Claimed(
+        key=KEY,
+        seq=seq,
+        token=f"{seq:032x}",
+        number=1,
+        address=f"person{seq}@example.org",
+        contact={"last_name": f"Person{seq}", "city": ""},
+        tracked=True,
+        message_id=f"<{seq}@example.com>",
+        dated_at=DATED,
+        attempts=attempts,
+    )
+
+
+class FakeLedger:
+    """Rows to claim, and the outcomes that came."""
+
+    def __init__(self, rows: int) -> None:
+        self.waiting = [claimed(seq) for seq in range(1, rows + 1)]
+        self.outcomes: list[Outcome] = []
+
+    async def claim(self, job: SliceJob, now: datetime) -> Claimed | None:
+        await asyncio.sleep(0)
+        return self.waiting.pop(0) if self.waiting else None
+
+    async def record(self, outcome: Outcome) -> None:
+        await asyncio.sleep(0)
+        self.outcomes.append(outcome)
+
+
+class FakePost:
+    """Delivers by a function; counts how many mails are in hand at once."""
+
+    connections = 3
+
+    def __init__(self, answer: Callable[[Claimed], Answer] = lambda _: Answer(Verdict.ACCEPTED)) -> None:
+        self.slots = asyncio.Semaphore(self.connections)
+        self.answer = answer
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.full = asyncio.Event()  # as many in hand as there are connections
+        self.begun: list[int] = []
+        self.in_hand = self.most_in_hand = 0
+
+    async def deliver(self, claimed: Claimed) -> Answer:
+        self.begun.append(claimed.seq)
+        self.in_hand += 1
+        self.most_in_hand = max(self.most_in_hand, self.in_hand)
+        if self.in_hand == self.connections:
+            self.full.set()
+        try:
+            await self.go_on.wait()
+            await asyncio.sleep(0)
+            return self.answer(claimed)
+        finally:
+            self.in_hand -= 1
+
+
+class FakePostOffice:
+    """Has one post, whatever is asked for."""
+
+    def __init__(self, post: FakePost) -> None:
+        self._post = post
+
+    async def post(self, template: str, account: str, follow_up: bool) -> FakePost:
+        return self._post
+
+
+class FakeRecipients:
+    """Recipients in a list; those excluded are gone from it."""
+
+    def __init__(self, contacts: Sequence[Mapping[str, Any]]) -> None:
+        self.rows = dict(enumerate(contacts, start=1))
+        self.excluded: dict[int, Exclusion] = {}
+
+    async def load(self, load: Load, now: datetime) -> Counts:
+        return await self.counts(load.key)
+
+    async def pending(self, key: StageKey) -> Any:
+        yield [(seq, row) for seq, row in self.rows.items() if seq not in self.excluded]
+
+    async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
+        self.excluded.update(dict.fromkeys(seqs, reason))
+
+    async def counts(self, key: StageKey) -> Counts:
+        reasons = list(self.excluded.values())
+        return Counts(selected=len(self.rows), excluded={reason: reasons.count(reason) for reason in set(reasons)})
+
+
+class FakeTemplates:
+    """Templates that need these contact fields, by ``name@revision``."""
+
+    def __init__(self, needed: Mapping[str, Sequence[str]]) -> None:
+        self._needed = needed
+
+    async def check(self, template: str) -> Callable[[Mapping[str, Any]], None]:
+        def run(contact: Mapping[str, Any]) -> None:
+            for field in self._needed[template]:
+                if not contact.get(field):
+                    raise PlaceholderMissing(f"contact.{field}")
+
+        return run
+
+
+class FakeTransport:
+    """Keeps the mails; answers as told."""
+
+    def __init__(self, reply: Reply | InDoubt | None = None) -> None:
+        self.reply = reply or Reply(Phase.DOT, 250, "2.0.0 ok")
+        self.sent: list[Mail] = []
+        self.closed = False
+
+    async def send(self, mail: Mail) -> Reply | InDoubt:
+        self.sent.append(mail)
+        return self.reply
+
+    async def close(self) -> None:
+        self.closed = True

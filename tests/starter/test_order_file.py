@@ -1,0 +1,94 @@
+"""Orders as TOML files."""
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from serienmail.domain.criteria import where
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.mass_mail import Audience, OnMissing
+from starter.order_file import FollowUpEntry, OrderFile, Overrides, default_id, order_of, read_order
+from starter.template_file import read_template
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FOLLOW_UP = "[[follow_up]]\ntemplate = 'b'\naudience = 'opened'\n"
+
+
+def test_the_example_order_can_be_read_and_its_templates_are_there() -> None:
+    order = read_order(EXAMPLES / "herbstangebot.toml")
+    names = {read_template(path).name for path in (EXAMPLES / "templates").glob("*.toml")}
+    assert {order.template, *(entry.template for entry in order.follow_ups)} == names
+    assert [entry.audience for entry in order.follow_ups] == ["opened", "not_opened", "received"]
+
+
+def test_an_order_says_everything_a_mass_mail_needs() -> None:
+    text = (
+        "id = 'x'\nname = 'X'\naccount = 'a'\ntemplate = 't@2'\ndue = 2026-12-01T09:00:00+01:00\n"
+        "opted_in_only = false\nmeasured = false\non_missing = 'exclude'\n"
+        "recipients = {field = 'city', op = 'eq', value = 'Ulm'}\n"
+        f"{FOLLOW_UP}after_days = 3\nignore = {{field = 'email', op = 'empty'}}\n"
+    )
+    assert order_of(tomllib.loads(text)) == OrderFile(
+        id="x",
+        name="X",
+        account="a",
+        template="t@2",
+        due=datetime(2026, 12, 1, 8, tzinfo=UTC),
+        recipients=where("city").eq("Ulm"),
+        follow_ups=(
+            FollowUpEntry(
+                template="b", audience=Audience.OPENED, after=timedelta(days=3), ignore=where("email").empty()
+            ),
+        ),
+        opted_in_only=False,
+        measured=False,
+        on_missing=OnMissing.EXCLUDE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "gist"),
+    [
+        ("nmae = 'X'", "no key 'nmae'; did you mean 'name'?"),
+        (f"{FOLLOW_UP}after_day = 3", "no key 'follow-up 1: after_day'; did you mean 'after_days'?"),
+        ("name = 3", "'name' must be a text"),
+        ("name = ' '", "'name' is empty"),
+        ("everyone = 'yes'", "'everyone' must be true or false"),
+        ("due = 2026-12-01T09:00:00", "2026-12-01 09:00 has no time zone"),
+        ("due = 2026-12-01", "'due' must be a date and time"),
+        (f"{FOLLOW_UP}after_days = true", "'follow-up 1: after_days' must be a whole number"),
+        (f"{FOLLOW_UP}after_days = 99999999999", "give a number of days that makes sense"),
+        ("[[follow_up]]\ntemplate = 'b'", "needs a template and an audience"),
+        ("[[follow_up]]\ntemplate = 'b'\naudience = 'all'", "choose one of received, opened, not_opened"),
+        ("follow_up = 3", "'follow_up' must be tables"),
+        ("recipients = {city = 'Ulm'}", "'recipients': a criterion can't be read"),
+        ("everyone = true\nrecipients = {field = 'city', op = 'empty'}", "take one of them out"),
+    ],
+)
+def test_what_is_wrong_with_an_order_is_named_by_its_key(text: str, gist: str) -> None:
+    with pytest.raises(InvalidOrder) as refused:
+        order_of(tomllib.loads(text))
+    assert gist in str(refused.value)
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "order.toml"
+    with pytest.raises(InvalidOrder, match="can't be opened"):
+        read_order(path)
+    path.write_text("name = ")
+    with pytest.raises(InvalidOrder, match="is no TOML"):
+        read_order(path)
+
+
+def test_what_is_said_besides_the_file_wins() -> None:
+    file = OrderFile(name="X", due=datetime(2026, 12, 1, tzinfo=UTC), recipients=where("city").eq("Ulm"))
+    said = Overrides(by="a", name="Y", now=True, everyone=True, include_without_opt_in=True).apply(file)
+    assert said == OrderFile(name="Y", everyone=True, opted_in_only=False)
+
+
+def test_an_id_is_made_of_name_and_day() -> None:
+    day = datetime(2026, 11, 22, tzinfo=UTC)
+    assert default_id("Grüße & Straße, 2. Teil!", day) == "gruesse-strasse-2-teil-2026-11-22"
+    assert len(default_id("x" * 300, day)) < 100

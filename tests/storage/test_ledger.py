@@ -1,0 +1,388 @@
+"""Never twice, never lost: the ledger's rules, one by one and in random walks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serienmail.domain.delivery import (
+    HAND_OVER_LIMIT,
+    Answer,
+    Claimed,
+    Plan,
+    SliceRange,
+    Verdict,
+    given_back,
+    outcome,
+)
+from serienmail.domain.errors import CommandRefused
+from serienmail.storage.contacts import ContactStore
+from serienmail.storage.database import Database
+from serienmail.storage.ledger import Ledger
+from serienmail.storage.tables import contact, delivery, event, mass_mail, stage, suppression
+from serienmail.storage.tracking import Tracking
+from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, rows, states
+
+MINUTE = timedelta(minutes=1)
+
+
+async def a_claim(ledger: Ledger, now: datetime = NOON) -> Claimed:
+    claimed = await ledger.claim(a_job(), now)
+    assert claimed is not None
+    return claimed
+
+
+async def answer(ledger: Ledger, claimed: Claimed, verdict: Verdict, now: datetime = NOON) -> None:
+    await ledger.record(outcome(claimed, Answer(verdict, "the server's words"), now))
+
+
+async def late_replies(database: Database) -> list[str]:
+    query = select(event.c.detail).where(event.c.kind == "late_reply").order_by(event.c.id)
+    async with database.read() as connection:
+        return list((await connection.execute(query)).scalars())
+
+
+async def test_an_older_start_of_sending_is_refused_and_the_same_one_opens_once(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    await ledger.open_stage(KEY, 3)
+    await ledger.open_stage(KEY, 3)
+    with pytest.raises(CommandRefused, match="started again"):
+        await ledger.open_stage(KEY, 2)
+    await ledger.close_stage(KEY, 2)
+    await ledger.close_stage(KEY, 3)
+    await ledger.open_stage(KEY, 3)  # a late second attempt does not undo the stop
+    assert await ledger.claim(a_job(epoch=3), NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "finished"),
+    [
+        (Verdict.ACCEPTED, "sent", NOON), (Verdict.REJECTED, "rejected", NOON), (Verdict.FAILED, "failed", NOON),
+        (Verdict.IN_DOUBT, "unknown", NOON), (Verdict.DEFERRED, "deferred", None),
+    ],
+)  # fmt: skip
+async def test_an_outcome_is_kept_with_the_servers_words(
+    database: Database, verdict: Verdict, state: str, finished: datetime | None
+) -> None:
+    ledger = await an_open_stage(database, 1)
+    await answer(ledger, await a_claim(ledger), verdict)
+    (row,) = await rows(database)
+    assert (row.state, row.reply, row.finished_at) == (state, "the server's words", finished)
+    assert row.doubted == (state == "unknown")
+    assert row.next_try_at == (NOON + 5 * MINUTE if state == "deferred" else None)
+
+
+async def test_outcomes_at_once_are_all_kept(database: Database) -> None:
+    ledger, other = await an_open_stage(database, 40), a_ledger(database)
+    claims = [await a_claim(ledger) for _ in range(40)]
+    workers = [ledger, other] * 20
+    await asyncio.gather(*(answer(w, c, Verdict.ACCEPTED) for w, c in zip(workers, reversed(claims), strict=True)))
+    assert await states(database) == ["sent"] * 40
+
+
+async def test_a_deferred_mail_can_be_claimed_from_its_next_try_on(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    await answer(ledger, await a_claim(ledger), Verdict.DEFERRED)
+    assert await ledger.claim(a_job(), NOON + 4 * MINUTE) is None
+    again = await a_claim(ledger, NOON + 5 * MINUTE)
+    assert again.attempts == 2
+    await answer(ledger, again, Verdict.DEFERRED, NOON + 5 * MINUTE)
+    assert (await rows(database))[0].next_try_at == NOON + 35 * MINUTE
+
+
+async def test_what_was_given_back_is_as_it_was(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    for _ in range(3):
+        await ledger.record(given_back(await a_claim(ledger), NOON))
+    (row,) = await rows(database)
+    assert (row.state, row.attempts, row.finished_at) == ("pending", 0, None)
+    assert (await a_claim(ledger)).attempts == 1
+
+
+async def test_a_mail_without_an_answer_for_twenty_minutes_is_in_doubt(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    await a_claim(ledger)
+    await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT - MINUTE)
+    assert await states(database) == ["handing_over"]
+    assert await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT) == Plan(progress={"unknown": 1})
+    (row,) = await rows(database)
+    assert (row.state, row.doubted) == ("unknown", True)
+    assert await ledger.claim(a_job(), NOON + timedelta(days=9)) is None
+
+
+async def test_an_open_or_an_opt_out_shows_that_a_mail_in_doubt_arrived(database: Database) -> None:
+    ledger, tracking = await an_open_stage(database, 3), Tracking(database)
+    for _ in range(3):
+        await a_claim(ledger)
+    await tracking.opened(1, 0, 1, NOON)
+    await tracking.unsubscribed(1, 0, 2, NOON)
+    await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT)
+    assert await states(database) == ["sent", "sent", "unknown"]
+    await tracking.opened(1, 0, 3, NOON)
+    await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT)
+    assert await states(database) == ["sent", "sent", "sent"]
+
+
+async def test_a_late_acceptance_ends_the_doubt(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    claimed = await a_claim(ledger)
+    await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT)
+    await answer(ledger, claimed, Verdict.ACCEPTED, NOON + 25 * MINUTE)
+    assert await states(database) == ["sent"]
+    assert await late_replies(database) == []
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.FAILED, Verdict.DEFERRED])
+async def test_any_other_late_reply_is_only_recorded(database: Database, verdict: Verdict) -> None:
+    ledger = await an_open_stage(database, 1)
+    claimed = await a_claim(ledger)
+    await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT)
+    await answer(ledger, claimed, verdict, NOON + 25 * MINUTE)
+    assert await states(database) == ["unknown"]
+    assert await late_replies(database) == [f"{verdict}: the server's words"]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+async def test_a_reply_to_an_older_claim_changes_nothing(database: Database, verdict: Verdict) -> None:
+    ledger = await an_open_stage(database, 1)
+    older = await a_claim(ledger)
+    await ledger.record(given_back(older, NOON))
+    await a_claim(ledger)
+    await answer(ledger, older, verdict)
+    assert await states(database) == ["handing_over"]
+    assert len(await late_replies(database)) == 1
+
+
+async def test_an_opt_out_while_the_mail_is_handed_over_stops_its_next_try(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    claimed = await a_claim(ledger)
+    await Tracking(database).unsubscribed(1, 0, 1, NOON)
+    await answer(ledger, claimed, Verdict.DEFERRED)
+    assert await ledger.claim(a_job(), NOON + 5 * MINUTE) is None
+    assert await states(database) == ["excluded:unsubscribed"]
+
+
+async def test_a_cancel_reaches_what_is_still_due_and_leaves_the_rest(database: Database) -> None:
+    ledger = await an_open_stage(database, 5)
+    for verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT, Verdict.DEFERRED):
+        await answer(ledger, await a_claim(ledger), verdict)
+    await a_claim(ledger)
+    async with database.write() as connection:
+        await connection.exec_driver_sql("UPDATE delivery SET doubted = (seq = 5)")
+    assert await ledger.cancel(KEY) == 1
+    assert await states(database) == ["sent", "unknown", "cancelled", "handing_over", "pending"]
+
+
+class Failing(Database):
+    """Fails as often as told: before anything is written, or after the commit."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.before = self.after = 0
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        if self.before:
+            self.before -= 1
+            raise OSError("the database is away")
+        async with super().write() as connection:
+            yield connection
+        if self.after:
+            self.after -= 1
+            raise OSError("the answer was lost")
+
+
+@pytest.fixture
+async def failing(database: Database) -> AsyncIterator[Failing]:
+    failing = Failing(database.url)
+    yield failing
+    await failing.close()
+
+
+async def test_an_outcome_is_kept_as_soon_as_the_database_is_back(failing: Failing) -> None:
+    ledger = await an_open_stage(failing, 3)
+    claims = [await a_claim(ledger) for _ in range(3)]
+    failing.before = 2
+    await asyncio.gather(*(answer(ledger, claimed, Verdict.ACCEPTED) for claimed in claims))
+    assert await states(failing) == ["sent"] * 3
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+async def test_an_outcome_whose_commit_got_no_answer_is_no_late_reply(failing: Failing, verdict: Verdict) -> None:
+    ledger = await an_open_stage(failing, 1)
+    claimed = await a_claim(ledger)
+    failing.after = 1
+    await answer(ledger, claimed, verdict)
+    assert await late_replies(failing) == []
+
+
+async def test_what_is_given_back_twice_counts_once(failing: Failing) -> None:
+    ledger = await an_open_stage(failing, 1)
+    claimed = await a_claim(ledger)
+    failing.after = 1
+    await ledger.record(given_back(claimed, NOON))
+    assert [row.attempts for row in await rows(failing)] == [0]
+
+
+async def test_up_to_five_hundred_recipients_each_has_a_slice_of_its_own(database: Database) -> None:
+    ledger = await an_open_stage(database, 450)
+    plan = await ledger.plan(KEY, None, NOON)
+    assert plan.slices == tuple(SliceRange(seq, seq) for seq in range(1, 201))  # PLANNED_SLICES at once
+    assert (plan.wake_at, plan.progress) == (None, {"pending": 450})
+
+
+async def test_more_recipients_go_in_slices_of_250_unless_told_otherwise(database: Database) -> None:
+    ledger = await an_open_stage(database, 501)
+    thirds = SliceRange(1, 250), SliceRange(251, 500), SliceRange(501, 501)
+    assert (await ledger.plan(KEY, None, NOON)).slices == thirds
+    assert (await ledger.plan(KEY, 300, NOON)).slices == (SliceRange(1, 300), SliceRange(301, 501))
+
+
+async def test_slices_are_made_of_what_is_due(database: Database) -> None:
+    ledger = await an_open_stage(database, 5)
+    for _ in range(3):
+        await answer(ledger, await a_claim(ledger), Verdict.ACCEPTED)
+    assert (await ledger.plan(KEY, 10, NOON)).slices == (SliceRange(4, 5),)
+
+
+async def test_a_stage_with_nothing_due_says_when_to_look_again_and_why(database: Database) -> None:
+    ledger = await an_open_stage(database, 3)
+    await answer(ledger, await a_claim(ledger), Verdict.ACCEPTED)
+    await a_claim(ledger, NOON + 2 * MINUTE)
+    last = await a_claim(ledger)
+    await answer(ledger, last, Verdict.DEFERRED)
+    plan = await ledger.plan(KEY, None, NOON + MINUTE)
+    assert (plan.slices, plan.wake_at) == ((), NOON + 5 * MINUTE)
+    assert plan.reason == "1 deferred by their servers, 1 handed over, answer outstanding"
+    await answer(ledger, await a_claim(ledger, NOON + 5 * MINUTE), Verdict.ACCEPTED)
+    plan = await ledger.plan(KEY, None, NOON + 6 * MINUTE)
+    assert (plan.wake_at, plan.reason) == (NOON + 22 * MINUTE, "1 handed over, answer outstanding")
+
+
+async def test_a_stage_is_over_when_nobody_is_due_or_in_hand(database: Database) -> None:
+    ledger = await an_open_stage(database, [a_contact(1), a_contact(2, opt_in=False)])
+    await answer(ledger, await a_claim(ledger), Verdict.REJECTED)
+    assert await ledger.plan(KEY, None, NOON) == Plan(progress={"rejected": 1, "excluded": 1})
+
+
+PEOPLE = 5
+some = st.integers(0, PEOPLE - 1)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("claim"), some), st.tuples(st.just("claim"), some), st.tuples(st.just("zombie"), some),
+        st.tuples(st.just("answer"), some, st.sampled_from(list(Verdict))), st.tuples(st.just("give_back"), some),
+        st.tuples(st.just("kill"), some), st.tuples(st.just("plan"), st.sampled_from([0, 5, 21, 300])),
+        st.tuples(st.just("stop")), st.tuples(st.just("restart")), st.tuples(st.just("opt_out"), some),
+        st.tuples(st.just("move"), some, some), st.tuples(st.just("reopen")), st.tuples(st.just("cancel")),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+class Walk:
+    """Two workers on one stage, and what certainly or possibly arrived at which address."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self.database, self.now, self.epoch = database, NOON, 1
+        self.workers = [ledger, a_ledger(database)]
+        self.in_hand: list[Claimed] = []
+        self.may_have_arrived: set[str] = set()
+        self.accepted: set[int] = set()
+        self.opted_out: set[str] = set()
+        self.opted_out_seqs: set[int] = set()
+
+    async def claim(self, worker: int) -> None:
+        claimed = await self.workers[worker % 2].claim(a_job(epoch=self.epoch), self.now)
+        if claimed:
+            assert claimed.address not in self.may_have_arrived | self.opted_out
+            assert claimed.address not in [other.address for other in self.in_hand]
+            self.in_hand.append(claimed)
+
+    async def zombie(self, worker: int) -> None:
+        assert await self.workers[worker % 2].claim(a_job(epoch=self.epoch - 1), self.now) is None
+
+    async def answer(self, which: int, verdict: Verdict) -> None:
+        if claimed := self._take(which):
+            if verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT):
+                self.may_have_arrived.add(claimed.address)
+            if verdict is Verdict.ACCEPTED:
+                self.accepted.add(claimed.seq)
+            await answer(self.workers[0], claimed, verdict, self.now)
+
+    async def give_back(self, which: int) -> None:
+        if claimed := self._take(which):
+            await self.workers[1].record(given_back(claimed, self.now))
+
+    async def kill(self, which: int) -> None:
+        if claimed := self._take(which):
+            self.may_have_arrived.add(claimed.address)
+
+    async def plan(self, minutes: int) -> Plan:
+        self.now += minutes * MINUTE
+        return await self.workers[0].plan(KEY, 2, self.now)
+
+    async def stop(self) -> None:
+        await self.workers[0].close_stage(KEY, self.epoch)
+
+    async def restart(self) -> None:
+        self.epoch += 1
+        await self.workers[1].open_stage(KEY, self.epoch)
+
+    async def opt_out(self, who: int) -> None:
+        await Tracking(self.database).unsubscribed(1, 0, who + 1, self.now)
+        self.opted_out.add((await rows(self.database))[who].address)
+        self.opted_out_seqs.add(who + 1)
+
+    async def move(self, who: int, to: int) -> None:
+        await ContactStore(self.database).save([a_contact(who + 1, email=f"person{to + 1}@example.org")])
+
+    async def reopen(self) -> None:
+        await self.workers[0].reopen(KEY, True)
+
+    async def cancel(self) -> None:
+        await self.workers[0].cancel(KEY)
+
+    def _take(self, which: int) -> Claimed | None:
+        return self.in_hand.pop(which % len(self.in_hand)) if self.in_hand else None
+
+    async def to_the_end(self) -> None:
+        """As the delivery workflow does it, with a server that accepts everything."""
+        await self.restart()
+        while True:
+            while self.in_hand:
+                await self.answer(0, Verdict.ACCEPTED)
+            plan = await self.plan(0)
+            if plan.slices:
+                await self.claim(0)
+            elif plan.wake_at:
+                self.now = max(plan.wake_at, self.now)
+            else:
+                return
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps)
+async def test_whatever_happens_nobody_gets_two_mails_and_nobody_is_lost(
+    database: Database, given_steps: list[tuple[Any, ...]]
+) -> None:
+    async with database.write() as connection:
+        for table in (event, delivery, stage, mass_mail, suppression, contact):
+            await connection.execute(delete(table))
+    walk = Walk(database, await an_open_stage(database, PEOPLE))
+    for name, *arguments in given_steps:
+        await getattr(walk, name)(*arguments)
+    await walk.to_the_end()
+    found = await rows(database)
+    assert [row.seq for row in found] == list(range(1, PEOPLE + 1))
+    assert {row.state for row in found}.isdisjoint({"pending", "deferred", "handing_over"})
+    assert all(row.reason for row in found if row.state == "excluded")
+    sent = {row.seq for row in found if row.state == "sent"}
+    assert walk.accepted <= sent <= walk.accepted | walk.opted_out_seqs
+    assert not any(row.doubted for row in found if row.state in ("excluded", "cancelled", "rejected", "failed"))

@@ -1,0 +1,103 @@
+"""Send again reaches those who got none and may be mailed now, and nobody who did or might have."""
+
+from sqlalchemy import insert, update
+
+from serienmail.domain.delivery import Answer, Verdict, outcome
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.loading import Load
+from serienmail.storage.contacts import ContactStore
+from serienmail.storage.database import Database
+from serienmail.storage.ledger import Ledger
+from serienmail.storage.loading import RecipientStore
+from serienmail.storage.tables import delivery, suppression
+from serienmail.storage.tracking import Tracking
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, rows, states
+
+
+async def answered(ledger: Ledger, *verdicts: Verdict) -> None:
+    """The next mails are handed over, with these answers."""
+    for verdict in verdicts:
+        claimed = await ledger.claim(a_job(), NOON)
+        assert claimed is not None
+        await ledger.record(outcome(claimed, Answer(verdict, "the server's words"), NOON))
+
+
+async def test_failed_and_rejected_mails_are_due_again_and_sent_or_doubtful_ones_never(database: Database) -> None:
+    ledger = await an_open_stage(database, 4)
+    await answered(ledger, Verdict.ACCEPTED, Verdict.FAILED, Verdict.REJECTED, Verdict.IN_DOUBT)
+    assert await ledger.reopen(KEY, True) == 2
+    assert await states(database) == ["sent", "pending", "pending", "unknown"]
+    again = (await rows(database))[1]
+    assert (again.attempts, again.next_try_at, again.finished_at) == (0, None, None)
+    assert await ledger.reopen(KEY, True) == 0
+
+
+async def test_excluded_recipients_are_looked_at_with_their_consent_and_address_of_now(database: Database) -> None:
+    contacts = [a_contact(1, opt_in=False), a_contact(2, email=""), a_contact(3, email="x"), a_contact(4, opt_in=False)]
+    ledger = await an_open_stage(database, contacts)
+    assert await ledger.reopen(KEY, True) == 0
+    await ContactStore(database).save([a_contact(number) for number in (1, 2, 3)])
+    assert await ledger.reopen(KEY, True) == 3
+    assert await states(database) == ["pending"] * 3 + ["excluded:no_opt_in"]
+    assert [row.address for row in await rows(database)][1] == "person2@example.org"
+    assert await ledger.reopen(KEY, False) == 1
+
+
+async def test_who_opted_out_or_is_suppressed_stays_excluded(database: Database) -> None:
+    ledger = await an_open_stage(database, 2)
+    await Tracking(database).unsubscribed(1, 0, 1, NOON)
+    await answered(ledger, Verdict.REJECTED)
+    row = {"address_key": "person2@example.org", "reason": "bounced", "since": NOON, "source": ""}
+    async with database.write() as connection:
+        await connection.execute(insert(suppression).values(row))
+    assert await ledger.reopen(KEY, False) == 0
+    assert await states(database) == ["excluded:unsubscribed", "rejected"]
+
+
+async def test_of_several_rows_with_one_address_one_is_due_again(database: Database) -> None:
+    same = "same@example.org"
+    ledger = await an_open_stage(database, [a_contact(number, email=same) for number in (1, 2, 3)])
+    await answered(ledger, Verdict.FAILED)
+    assert await ledger.reopen(KEY, True) == 1
+    assert await states(database) == ["pending", "excluded:duplicate", "excluded:duplicate"]
+
+
+async def test_an_address_that_got_its_mail_through_another_row_gets_no_second_one(database: Database) -> None:
+    ledger = await an_open_stage(database, [a_contact(1), a_contact(2, opt_in=False)])
+    await answered(ledger, Verdict.ACCEPTED)
+    await ContactStore(database).save([a_contact(2, email="PERSON1@example.org")])
+    assert await ledger.reopen(KEY, True) == 0
+    assert await states(database) == ["sent", "excluded:no_opt_in"]
+
+
+async def test_two_who_came_to_one_address_since_get_one_mail(database: Database) -> None:
+    ledger = await an_open_stage(database, [a_contact(1, opt_in=False), a_contact(2, opt_in=False)])
+    await ContactStore(database).save([a_contact(number, email="same@example.org") for number in (1, 2)])
+    assert await ledger.reopen(KEY, True) == 1
+    assert await states(database) == ["pending", "excluded:no_opt_in"]
+
+
+async def test_what_the_author_left_out_stays_out(database: Database) -> None:
+    ledger = await an_open_stage(database, 3)
+    recipients = RecipientStore(database)
+    await recipients.exclude(KEY, [1], Exclusion.REMOVED_BY_HAND)
+    await recipients.exclude(KEY, [2], Exclusion.IGNORED)
+    await recipients.exclude(KEY, [3], Exclusion.PLACEHOLDER_MISSING)
+    assert await ledger.reopen(KEY, True) == 1
+    assert await states(database) == ["excluded:removed_by_hand", "excluded:ignored", "pending"]
+
+
+async def test_a_row_ever_in_doubt_is_never_due_again_whatever_its_state(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    async with database.write() as connection:
+        await connection.execute(update(delivery).values(state="failed", doubted=True))
+    assert await ledger.reopen(KEY, True) == 0
+
+
+async def test_another_stage_is_left_alone(database: Database) -> None:
+    ledger = await an_open_stage(database, [a_contact(1, opt_in=False)])
+    await ContactStore(database).save([a_contact(1)])
+    other: Load = a_load(key=type(KEY)("winter", 0))
+    await RecipientStore(database).load(other, NOON)
+    assert await ledger.reopen(other.key, True) == 0
+    assert await states(database) == ["excluded:no_opt_in"]
