@@ -11,7 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -139,7 +144,7 @@ class MassMails:
         listed = await self.services.mass_mails.get(mass_mail_id)
         handle = self._handle(mass_mail_id)
         try:
-            async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+            async with asyncio.timeout(ANSWER_WITHIN.total_seconds()) as patience:
                 return await handle.execute_update(MassMailWorkflow.submit, command)
         except WorkflowUpdateFailedError as error:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
@@ -148,7 +153,9 @@ class MassMails:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             raise CommandRefused(_not_running(listed)) from None
-        except TimeoutError:
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            if not patience.expired():
+                raise asyncio.CancelledError from None  # somebody else's cancellation, which the SDK hides
             await handle.signal(command.kind, command)
             return listed.status
 

@@ -2,26 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from serienmail.domain.commands import Edit
 from serienmail.domain.criteria import where
 from serienmail.domain.delivery import StageKey
-from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.mass_mail import Audience, FollowUp, MassMail
 from serienmail.domain.states import DeliveryState, MassMailState
 from serienmail.mailing.links import Links
 from serienmail.storage.contact_file import import_contacts
 from starter.environment import ACCOUNT, Embedded, Ports, embedded
 from starter.reader import Reader
-from starter.recount import Recount, StageCount, recount
+from starter.recount import Recount, recount, tables
 from starter.template_file import read_template
 from starter.weeks import Weeks
 from workflows.progress import words
@@ -129,37 +126,10 @@ def _progress(console: Console) -> Progress:
 
 
 def _show(console: Console, result: Recount, ui_url: str) -> None:
-    console.print(_people(result))
-    console.print(_stages(result))
+    for table in tables(result):
+        console.print(table)
     for difference in result.differences:
         console.print(f"[red]{difference}[/red]")
     agree = "All numbers agree" if result.agree else "The numbers do not agree"
     console.print(f"{agree}: {result.duplicates} came twice, {result.lost} were lost.")
     console.print(f"The Temporal UI was at {ui_url}; 'make dev' keeps one up. The mails lie in {FOLDER / 'inbox'}.")
-
-
-def _people(result: Recount) -> Table:
-    table = Table("recipients", "count", title="Who", title_justify="left")
-    table.columns[1].justify = "right"
-    table.add_row("selected", str(result.selected))
-    for reason in Exclusion:
-        if result.excluded.get(reason):
-            table.add_row(f"– {reason.words}", str(result.excluded[reason]))
-    table.add_row("will receive", str(result.will_receive))
-    return table
-
-
-def _stages(result: Recount) -> Table:
-    headings = ("stage", "to", "sent", "inbox", "opened", "unsubscribed")
-    table = Table(*headings, title="What happened", title_justify="left")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for stage in result.stages:
-        table.add_row(*_row(stage))
-    return table
-
-
-def _row(stage: StageCount) -> Sequence[str]:
-    name = f"follow-up {stage.stage}" if stage.stage else "mass mail"
-    numbers = (stage.sent, stage.inbox, stage.opened, stage.unsubscribed)
-    return (name, words(stage.audience), *map(str, numbers))

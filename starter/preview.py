@@ -100,4 +100,4 @@ def _read(data: bytes) -> Preview:
 
 def _body(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return part.get_content().rstrip("\n") if part else ""
+    return part.get_content().replace("\r\n", "\n").rstrip("\n") if part else ""

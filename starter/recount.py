@@ -1,14 +1,19 @@
 """What happened, counted twice: in the ledger, and in the inbox and the recipients' own record."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from rich.table import Table
+
 from serienmail.domain.delivery import Counts
+from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.states import DeliveryState
 from starter.client import Report
 from starter.inbox import Inbox
 from starter.reader import Reader
+from workflows.progress import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +105,35 @@ def _differences(
         if undecided:
             found.append(f"{name}: {undecided} recipients got nothing")
     return found
+
+
+def tables(result: Recount) -> tuple[Table, Table]:
+    """Who was selected, and what happened, for the terminal."""
+    return _people(result), _stages(result)
+
+
+def _people(result: Recount) -> Table:
+    table = Table("recipients", "count", title="Who", title_justify="left")
+    table.columns[1].justify = "right"
+    table.add_row("selected", str(result.selected))
+    for reason in Exclusion:
+        if result.excluded.get(reason):
+            table.add_row(f"– {reason.words}", str(result.excluded[reason]))
+    table.add_row("will receive", str(result.will_receive))
+    return table
+
+
+def _stages(result: Recount) -> Table:
+    headings = ("stage", "to", "sent", "inbox", "opened", "unsubscribed")
+    table = Table(*headings, title="What happened", title_justify="left")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for stage in result.stages:
+        table.add_row(*_row(stage))
+    return table
+
+
+def _row(stage: StageCount) -> Sequence[str]:
+    name = f"follow-up {stage.stage}" if stage.stage else "mass mail"
+    numbers = (stage.sent, stage.inbox, stage.opened, stage.unsubscribed)
+    return (name, words(stage.audience), *map(str, numbers))

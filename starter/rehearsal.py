@@ -9,34 +9,37 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
-from serienmail.domain.mass_mail import MassMail
+from serienmail.domain.mass_mail import Audience, MassMail
+from serienmail.domain.states import DeliveryState
 from serienmail.mailing.links import Links
 from serienmail.settings import load_settings
 from serienmail.storage.copying import copy_for_rehearsal
-from serienmail.storage.deliveries import DeliveryList
+from serienmail.storage.deliveries import DeliveryList, Story
 from starter.environment import ACCOUNT, Embedded, Ports, embedded
 from starter.order_file import read_order, to_order
 from starter.reader import Reader
-from starter.recount import Recount, recount
+from starter.recount import Recount, recount, tables
 from starter.services import open_services
 from starter.weeks import Weeks
+from workflows.progress import words
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What one recipient would get in one stage. when: the time it would be handed over; why: in words."""
+    """What one recipient would get in one stage. mail: the template, empty if none; why, or why not: in words."""
 
     contact: str
     stage: int
-    state: str
-    why: str
+    mail: str
     when: datetime | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,35 @@ async def rehearse(environment: Embedded, order: MassMail) -> Rehearsed:
 
         await Weeks(environment, order.id, reader, look).live_through()
         report = await environment.mails.status(order.id)
-        people = await DeliveryList(environment.mails.services.database).stories(order.id)
-        return Rehearsed(
-            recount(report, reader, environment.inbox),
-            [Person(row.contact, row.stage, row.state, row.why, row.finished_at) for row in people],
-        )
+        stories = await DeliveryList(environment.mails.services.database).stories(order.id)
+        return Rehearsed(recount(report, reader, environment.inbox), people(order, stories))
+
+
+def people(order: MassMail, stories: Sequence[Story]) -> list[Person]:
+    """Each recipient in each stage, in the order of the stories; also those whom a follow-up leaves out, and why."""
+    told = []
+    for _, group in groupby(stories, key=lambda story: story.contact):
+        by_stage = {story.stage: story for story in group}
+        first = by_stage[0]
+        told.append(_person(first, "selected"))
+        for stage, rule in enumerate(order.follow_ups, start=1):
+            if stage in by_stage:
+                told.append(_person(by_stage[stage], words(rule.audience)))
+            elif first.state is DeliveryState.SENT:
+                told.append(Person(first.contact, stage, "", None, _not_in(rule.audience, first)))
+    return told
+
+
+def _person(story: Story, audience: str) -> Person:
+    if story.state is DeliveryState.SENT:
+        return Person(story.contact, story.stage, story.template, story.finished_at, audience)
+    return Person(story.contact, story.stage, "", None, f"{words(story.state)}: {story.why}")
+
+
+def _not_in(audience: Audience, first: Story) -> str:
+    if not first.measured:
+        return f"no answer to '{words(audience)}': no consent to tracking"
+    return "had opened it" if first.opened else "had not opened it"
 
 
 def rehearse_command(order_file: Path, json_output: bool = False) -> int:
@@ -82,14 +109,17 @@ async def _rehearse_file(order_file: Path) -> Rehearsed:
         async with open_services(load_settings()) as real, embedded(Path(folder) / "r", Ports()) as environment:
             await copy_for_rehearsal(real.database, environment.mails.services.database)
             order = await to_order(environment.mails, read_order(order_file))
+            real.post_office.account(order.account)  # it stands in for one that must exist
             return await rehearse(environment, order)
 
 
 def _show(console: Console, rehearsed: Rehearsed) -> None:
-    table = Table("contact", "stage", "would be", "when", "why")
+    table = Table("contact", "stage", "would get", "when", "why")
     for person in rehearsed.people:
         when = f"{person.when.astimezone():%Y-%m-%d %H:%M}" if person.when else ""
-        table.add_row(person.contact, str(person.stage), person.state, when, person.why)
+        table.add_row(person.contact, str(person.stage), person.mail or "nothing", when, person.why)
     console.print(table)
+    for part in tables(rehearsed.counts):
+        console.print(part)
     for difference in rehearsed.counts.differences:
         console.print(difference)

@@ -49,12 +49,12 @@ class Weeks:
 
     async def live_through(self) -> Status:
         """Skip from one due time to the next until nothing is due any more; recipients read in between."""
-        status = await self.settled()
-        while status.scheduled_at is not None:
-            await self._skip_to_the_next(status)
+        while True:
             status = await self.settled()
             await self._reader.read(self._environment.inbox.messages())
-        return status
+            if status.scheduled_at is None:
+                return status
+            await self._skip_to_the_next(status)
 
     async def _skip_to_the_next(self, status: Status) -> None:
         server, due = self._environment.temporal, status.scheduled_at

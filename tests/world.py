@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import select
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
@@ -89,6 +90,11 @@ class World:
     def delivery_of_follow_up(self, mass_mail_id: str, stage: int, epoch: int) -> WorkflowHandle[Any, Any]:
         """The delivery inside one start of a follow-up."""
         return self.mails.temporal.get_workflow_handle(audience_workflow_id(StageKey(mass_mail_id, stage), epoch))
+
+    async def details(self, workflow: WorkflowHandle[Any, Any]) -> str:
+        """What the Temporal UI shows as a workflow's current details."""
+        metadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return metadata.current_details
 
     async def skip(self, mass_mail_id: str, duration: timedelta) -> None:
         """Let this much time pass for a mass mail."""

@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TerminatedError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.loading import LoadingActivities
@@ -25,7 +32,7 @@ from workflows.draining import cancel_all, drained
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
 from workflows.requests import read
 
-
+ENDED_BY_HAND = f"its delivery was ended in the {TEMPORAL_UI}; restart it to go on"
 CANCELLED = "cancelled in Temporal; 'serienmail repair' brings it back"
 
 
@@ -262,7 +269,7 @@ class MassMailWorkflow:
                 await self._close(stage)
                 stage.stop(_reason(error))
             elif stage.stops == seen:
-                stage.stop(f"its delivery was cancelled in the {TEMPORAL_UI}; restart it to go on")
+                stage.stop(ENDED_BY_HAND)
             stage.drained()
         self._campaign.changed()
 
@@ -295,4 +302,6 @@ def _reason(error: BaseException) -> str:
     """The innermost sentence of a failure."""
     while isinstance(error, ActivityError | ChildWorkflowError) and error.__cause__:
         error = error.__cause__
+    if isinstance(error, CancelledError | TerminatedError):
+        return ENDED_BY_HAND
     return error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
@@ -14,13 +15,19 @@ from serienmail.storage.tables import contact, delivery
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One row. contact: the CRM's own number; why: an exclusion in words, or the server's reply."""
+    """One row. contact: the CRM's own number; why: an exclusion in words, or the server's reply.
+
+    template: ``name@revision`` of what was sent. measured: it carried a pixel.
+    """
 
     contact: str
     stage: int
     state: DeliveryState
     why: str
     finished_at: datetime | None
+    template: str
+    measured: bool
+    opened: bool
 
 
 class DeliveryList:
@@ -34,7 +41,7 @@ class DeliveryList:
         query = (
             select(
                 func.coalesce(contact.c.key, "").label("key"),
-                *(delivery.c[name] for name in ("stage", "state", "reason", "reply", "finished_at")),
+                *(delivery.c[name] for name in _COLUMNS),
             )
             .select_from(delivery)
             .outerjoin(contact, contact.c.id == delivery.c.contact_id)
@@ -43,11 +50,20 @@ class DeliveryList:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
-        return [
-            Story(row.key, row.stage, DeliveryState(row.state), _why(row.reason, row.reply), row.finished_at)
-            for row in rows
-        ]
+        return [_story(row) for row in rows]
 
 
-def _why(reason: str, reply: str) -> str:
-    return Exclusion(reason).words if reason else reply
+_COLUMNS = ("stage", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at")
+
+
+def _story(row: Row[Any]) -> Story:
+    return Story(
+        contact=row.key,
+        stage=row.stage,
+        state=DeliveryState(row.state),
+        why=Exclusion(row.reason).words if row.reason else row.reply,
+        finished_at=row.finished_at,
+        template=row.template,
+        measured=row.tracked,
+        opened=row.opened_at is not None,
+    )

@@ -155,6 +155,20 @@ def test_a_run_that_replaces_a_lost_one_is_stopped_and_goes_on_counting() -> Non
     assert not any(stage.stopped for stage in campaign.stages)
 
 
+def test_what_a_lost_run_said_last_is_known_to_the_one_that_replaces_it() -> None:
+    lost = a_campaign()
+    finish_stage(lost)
+    send(lost, 1)
+    lost.obey(Delete(by="anna", stage=2), NOON)
+    said = lost.status()
+    campaign = Campaign(MassMailRun(order=said.order, stopped="its run was lost", epoch=2, said=said), NOON + 9 * DAY)
+    assert [stage.phase for stage in campaign.status().stages] == [Phase.OVER, Phase.STOPPED, Phase.STOPPED]
+    assert dues(campaign) == dues(lost)
+    campaign.obey(Restart(by="anna"), NOON + 9 * DAY)
+    assert campaign.status().last_refusal == ""
+    assert [stage.stopped for stage in campaign.stages] == [False, False, True, False]
+
+
 def test_a_deleted_follow_up_stays_deleted_whatever_comes_after() -> None:
     campaign = a_campaign()
     finish_stage(campaign)

@@ -1,0 +1,86 @@
+"""Who gets a follow-up, and who gets nothing any more, decided at the moment it is due."""
+
+from datetime import UTC, datetime
+
+from serienmail.domain.criteria import Comparison, Operator
+from serienmail.domain.mass_mail import Audience
+from serienmail.domain.states import MassMailState
+from tests.builders import a_contact
+from tests.world import DAY, HOUR, World, everybody, follow_up
+
+FIRST = 1  # the number of a test's only mass mail, as links name it
+
+
+async def opens(world: World, *seqs: int) -> None:
+    for seq in seqs:
+        await world.tracking.opened(FIRST, 0, seq, datetime.now(UTC))
+
+
+async def test_each_audience_gets_its_follow_up_and_the_unmeasured_only_that_for_all(world: World) -> None:
+    await world.services.contacts.save([a_contact(n, tracking=n < 5) for n in range(1, 7)])
+    audiences = (Audience.RECEIVED, Audience.OPENED, Audience.NOT_OPENED)
+    rules = tuple(follow_up(day, audience) for day, audience in enumerate(audiences, start=1))
+    await world.start("audiences", due=None, follow_ups=rules)
+    await world.until("audiences", MassMailState.FOLLOWING_UP)
+    await opens(world, 1, 2, 6)  # the sixth mail has no pixel: this open can't be
+    await world.skip("audiences", 4 * DAY)
+    await world.mails.wait("audiences")
+    assert await world.states("audiences") == [{"sent": 6}, {"sent": 6}, {"sent": 2}, {"sent": 2}]
+
+
+async def test_ignore_criteria_look_at_the_contacts_as_they_are_when_it_is_due(world: World) -> None:
+    await world.contacts(3)
+    bought = await world.mails.select(Comparison("city", Operator.EQ, "Bonn"))
+    rules = (follow_up(3, ignore=bought),)
+    await world.start("ignore", due=None, follow_ups=rules)
+    await world.until("ignore", MassMailState.FOLLOWING_UP)
+    await world.services.contacts.save([a_contact(2, city="Bonn")])
+    await world.skip("ignore", 3 * DAY)
+    status = await world.mails.wait("ignore")
+    report = await world.mails.status("ignore")
+    assert (report.stages[1].excluded, report.stages[1].by_state["sent"]) == ({"ignored": 1}, 2)
+    assert status.state is MassMailState.FINISHED_AUTOMATICALLY  # criteria are the author's own wish
+
+
+async def test_who_unsubscribes_before_it_is_due_gets_nothing(world: World) -> None:
+    await world.contacts(3)
+    await world.start("opt-out")
+    await world.until("opt-out", MassMailState.SCHEDULED)
+    assert await world.tracking.unsubscribed(FIRST, 0, 2, datetime.now(UTC))
+    await world.skip("opt-out", HOUR)
+    status = await world.until("opt-out", MassMailState.INCOMPLETE)
+    report = await world.mails.status("opt-out")
+    assert (report.stages[0].excluded, status.reason) == ({"unsubscribed": 1}, "1 unsubscribed")
+    assert "person2@example.org" not in world.received()
+
+
+async def test_who_unsubscribes_from_the_mass_mail_gets_no_follow_up(world: World) -> None:
+    await world.contacts(3)
+    await world.start("no-more", due=None, follow_ups=(follow_up(1),))
+    await world.until("no-more", MassMailState.FOLLOWING_UP)
+    assert await world.tracking.unsubscribed(FIRST, 0, 2, datetime.now(UTC))
+    await world.skip("no-more", DAY)
+    await world.mails.wait("no-more")
+    report = await world.mails.status("no-more")
+    assert report.stages[1].excluded == {"unsubscribed": 1}
+    assert world.received().count("person2@example.org") == 1
+
+
+async def test_an_opt_in_withdrawn_by_an_import_before_it_is_due_is_heeded(world: World) -> None:
+    await world.contacts(3)
+    await world.start("withdrawn")
+    await world.until("withdrawn", MassMailState.SCHEDULED)
+    await world.services.contacts.save([a_contact(3, opt_in=False)])
+    await world.skip("withdrawn", HOUR)
+    await world.until("withdrawn", MassMailState.INCOMPLETE)
+    assert (await world.mails.status("withdrawn")).stages[0].excluded == {"no_opt_in": 1}
+    assert world.received() == everybody(2)
+
+
+async def test_a_follow_up_to_nobody_is_over_at_once(world: World) -> None:
+    await world.contacts(1)
+    await world.start("nobody", due=None, follow_ups=(follow_up(1, Audience.OPENED),))
+    await world.until("nobody", MassMailState.FOLLOWING_UP)
+    await world.skip("nobody", DAY)
+    assert (await world.mails.wait("nobody")).state is MassMailState.FINISHED_AUTOMATICALLY
+    assert await world.states("nobody") == [{"sent": 1}, {}]
