@@ -107,7 +107,7 @@ class DeliveryWorkflow:
                 results += [handle.result() for handle in done]
                 workflow.set_current_details(progress.of_delivery(plan, sum(result.handled for result in results)))
                 waiting = deque() if any(result.wait_until for result in results) else waiting
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             await self._close()
             await cancel_all(running)
             raise

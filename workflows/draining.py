@@ -1,10 +1,11 @@
 """Stopping without losing what is in hand, and without a stop being swallowed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 T = TypeVar("T")
 
@@ -20,6 +21,29 @@ async def drained(activity: "workflow.ActivityHandle[T]") -> T:
         await cancel_all([activity])
         raise
     return activity.result()
+
+
+async def ended(starting: "Coroutine[Any, Any, workflow.ChildWorkflowHandle[Any, None]]") -> None:
+    """Start a child and wait for its end; a stop cancels it, and waits until it has ended."""
+    start = asyncio.ensure_future(starting)
+    try:
+        await workflow.wait([start])
+        await workflow.wait([start.result()])
+    except asyncio.CancelledError:
+        await workflow.wait([start])
+        if not start.exception():
+            await _cancel_child(start.result())
+        raise
+    start.result().result()
+
+
+async def _cancel_child(child: "workflow.ChildWorkflowHandle[Any, None]") -> None:
+    """By its id: the handle's own cancel reaches the child's first run alone, not one that was continued as new."""
+    try:
+        await workflow.get_external_workflow_handle(child.id).cancel()
+    except FailureError:
+        workflow.logger.info("the child had ended before the stop reached it")
+    await workflow.wait([child])
 
 
 async def cancel_all(working: Sequence["asyncio.Task[Any]"]) -> None:

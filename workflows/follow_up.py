@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import options, progress
 from workflows.delivery import DeliveryRun, DeliveryWorkflow
-from workflows.draining import drained
+from workflows.draining import drained, ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class FollowUpWorkflow:
         workflow.set_current_details(progress.of_audience(loaded))
         if not loaded.counts.will_receive:
             return
-        await workflow.execute_child_workflow(
+        delivering = workflow.start_child_workflow(
             DeliveryWorkflow.run,
             run.delivery,
             **options.audience(run.delivery.key, run.delivery.epoch, f"to {loaded.counts.will_receive} recipients"),
         )
+        await ended(delivering)

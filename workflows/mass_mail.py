@@ -28,7 +28,7 @@ from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_at_the_end
 from workflows import names, options, progress
 from workflows.delivery import DeliveryRun, DeliveryWorkflow, Pause
-from workflows.draining import cancel_all, drained
+from workflows.draining import cancel_all, drained, ended
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
 from workflows.requests import read
 
@@ -61,10 +61,9 @@ class MassMailWorkflow:
             await self._finish()
         except asyncio.CancelledError:
             self._campaign.end(MassMailState.STOPPED, CANCELLED)
+            await self._say_last(publishing)
             raise
-        finally:
-            await cancel_all([publishing])
-            await self._publish()
+        await self._say_last(publishing)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status()
 
@@ -178,8 +177,9 @@ class MassMailWorkflow:
                     started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
                 await workflow.wait_condition(lambda: not none_is_new() or all(task.done() for task in started))
             await asyncio.gather(*started)
-        finally:
-            await cancel_all(started)  # cancelled natively: the mails in hand first
+        except asyncio.CancelledError:
+            await cancel_all(started)  # the mails in hand first
+            raise
 
     async def _follow_up(self, stage: StageRun) -> None:
         """Stages 1–3: wait for its time, choose the audience, send. One that an edit took out ends at once."""
@@ -206,9 +206,9 @@ class MassMailWorkflow:
         child = options.stage(run.key, run.epoch, f"{order.name}: {progress.stage_name(stage.number)}")
         if rule:
             follow_up = FollowUpRun(follow_up_load(order, 1, stage.number), run)
-            await workflow.execute_child_workflow(FollowUpWorkflow.run, follow_up, **child)
+            await ended(workflow.start_child_workflow(FollowUpWorkflow.run, follow_up, **child))
         else:
-            await workflow.execute_child_workflow(DeliveryWorkflow.run, run, **child)
+            await ended(workflow.start_child_workflow(DeliveryWorkflow.run, run, **child))
 
     async def _finish(self) -> None:
         """Finished by itself if everybody got it, else by hand; send again as often as wanted."""
@@ -258,9 +258,9 @@ class MassMailWorkflow:
         except asyncio.CancelledError:
             stage.stop(CANCELLED)
             self._campaign.changed()
-            raise
-        finally:  # stopped, cancelled natively, or done: nothing goes on before everything in hand is recorded
             await cancel_all([task])
+            raise
+        await cancel_all([task])  # nothing goes on before everything in hand is recorded
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             stage.over()
@@ -288,6 +288,10 @@ class MassMailWorkflow:
         while True:
             await workflow.wait_condition(lambda: self._campaign.version != self._published)
             await self._publish()
+
+    async def _say_last(self, publishing: "asyncio.Task[None]") -> None:
+        await cancel_all([publishing])
+        await self._publish()
 
     async def _publish(self) -> None:
         status = self.status()

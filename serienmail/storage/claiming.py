@@ -103,9 +103,7 @@ class Claims:
                 await connection.execute(_CLAIM, values)
         return claimed
 
-    def _claimed(
-        self, job: SliceJob, row: Mapping[str, Any], token: str, dated_at: datetime, attempts: int
-    ) -> Claimed:
+    def _claimed(self, job: SliceJob, row: Mapping[str, Any], token: str, dated_at: datetime, attempts: int) -> Claimed:
         number = row["number"]
         return Claimed(
             key=job.key,

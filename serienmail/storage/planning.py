@@ -37,9 +37,7 @@ async def _settle(connection: AsyncConnection, key: StageKey, now: datetime) -> 
     """Rows handed over so long ago that no answer can come any more are in doubt; unless their recipient opened the
     mail or opted out through it: then it arrived.
     """
-    late = and_(
-        delivery.c.state == DeliveryState.HANDING_OVER, delivery.c.handed_over_at <= now - HAND_OVER_LIMIT
-    )
+    late = and_(delivery.c.state == DeliveryState.HANDING_OVER, delivery.c.handed_over_at <= now - HAND_OVER_LIMIT)
     doubt = {"state": DeliveryState.UNKNOWN, "doubted": True, "finished_at": now}
     await connection.execute(update(delivery).where(rows_of(key), late).values(doubt))
     evidence = or_(delivery.c.opened_at.is_not(null()), delivery.c.unsubscribed_at.is_not(null()))

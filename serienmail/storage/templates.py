@@ -56,6 +56,4 @@ class TemplateStore:
         """The newest revision of every template, by name."""
         query = select(template.c.name, func.max(template.c.revision)).group_by(template.c.name)
         async with self._database.read() as connection:
-            return sorted(
-                (TemplateRef(name, revision) for name, revision in await connection.execute(query)), key=str
-            )
+            return sorted((TemplateRef(name, revision) for name, revision in await connection.execute(query)), key=str)

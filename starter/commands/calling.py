@@ -18,7 +18,13 @@ P = ParamSpec("P")
 
 By = Annotated[
     str,
-    typer.Option("--by", envvar="SERIENMAIL_USER", default_factory=getpass.getuser, help="Your user id."),
+    typer.Option(
+        "--by",
+        envvar="SERIENMAIL_USER",
+        default_factory=getpass.getuser,
+        show_default="the login name",
+        help="Your user id.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 MassMailId = Annotated[str, typer.Argument(metavar="ID", help="The mass mail's id.")]

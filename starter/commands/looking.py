@@ -21,7 +21,7 @@ _IN_WORDS = {DeliveryState.UNKNOWN: "in doubt"}
 
 @command(app, "list")
 async def list_mass_mails(
-    folder: Annotated[Folder | None, typer.Option(help="[default: all but the deleted ones]")] = None,
+    folder: Annotated[Folder | None, typer.Option(help="If not given: all but deleted.")] = None,
     json: Json = False,
 ) -> None:
     """All mass mails, the newest first."""
@@ -67,9 +67,10 @@ def _show(report: "Report") -> None:
     say(f"{order.name} ({order.id})")
     say(words(status.state) + (f": {status.reason}" if status.reason else ""))
     say(f"created by {order.created_by}, account {order.account}, revision {status.revision}")
+    say(f"templates: {', '.join([order.template, *(rule.template for rule in order.follow_ups)])}")
     stages = status.stages or (StageStatus(number=0, phase=Phase.WAITING, due=order.due),)
     say()
-    say_table(["stage", "to", "template", "state", "due"], [_stage_row(order, stage) for stage in stages])
+    say_table(["stage", "to", "state", "due"], [_stage_row(order, stage) for stage in stages])
     if rows := _recipient_rows(report):
         headings = ["recipients", *(str(number) if number else "mass mail" for number in report.stages)]
         say()
@@ -83,9 +84,8 @@ def _show(report: "Report") -> None:
 def _stage_row(order: MassMail, stage: StageStatus) -> list[str]:
     rule = order.follow_ups[stage.number - 1] if stage.number else None
     return [
-        f"{stage.number}" if rule else "mass mail",
-        words(rule.audience) if rule else "everybody selected",
-        rule.template if rule else order.template,
+        f"follow-up {stage.number}" if rule else "mass mail",
+        words(rule.audience) if rule else "selected",
         words(stage.phase),
         moment(stage.due) if stage.due or not rule else rule.when,
     ]

@@ -12,7 +12,7 @@ from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import first_load
 from serienmail.domain.mass_mail import EVERYONE
 from starter.commands.calling import By, Json, command, open_mass_mails
-from starter.commands.terminal import moment, say, say_as_it_is, say_error, say_json, say_table, words
+from starter.commands.terminal import ask, moment, say, say_as_it_is, say_error, say_json, say_table, words
 from starter.order_file import OrderFile, Overrides, read_order, to_order
 from starter.toml_file import read_moment
 
@@ -29,15 +29,15 @@ Due = Annotated[
 @command(app, "start")
 async def start(
     by: By,
-    file: Annotated[Path | None, typer.Argument(metavar="[ORDER.toml]", help="The order.")] = None,
-    mass_mail_id: Annotated[str | None, typer.Option("--id", help="[default: name and day]")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="ORDER.toml", help="The order.")] = None,
+    mass_mail_id: Annotated[str | None, typer.Option("--id", help="If not given: the name and the day.")] = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     template: Annotated[str | None, typer.Option(help="A template's name, or name@revision.")] = None,
     account: Annotated[str | None, typer.Option(help="The sending account.")] = None,
     due: Due = None,
     now: Annotated[bool, typer.Option("--now", help="At once, whatever the order says.")] = False,
     everyone: Annotated[bool, typer.Option("--everyone", help="To all contacts.")] = False,
-    include_without_opt_in: Annotated[bool, typer.Option("--include-without-opt-in")] = False,
+    include_without_opt_in: Annotated[bool, typer.Option("--include-without-opt-in", help="Opt-in or not.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     json: Json = False,
 ) -> None:
@@ -53,7 +53,7 @@ async def start(
         prepared = await mails.prepare(order)
         if not json:
             await show_prepared(mails, prepared)
-        started = yes or typer.confirm(f"Start '{order.name}'?", err=True)
+        started = yes or ask(f"Start '{order.name}'?")
         if started:
             await mails.start(order)
     say_started(prepared, started, json)
@@ -74,7 +74,7 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
     say(f"{order.name} ({order.id}), by {order.created_by}, account {order.account}, template {order.template}")
     say(f"To {'everyone' if order.selection == EVERYONE else 'those selected'}, {_when(order.due)}.")
     for number, rule in enumerate(order.follow_ups, start=1):
-        say(f"Follow-up {number}: {rule.template} to {words(rule.audience)}, {rule.when}.")
+        say(f"Follow-up {number} ({words(rule.audience)}, {rule.when}): {rule.template}")
     say()
     say_table(["recipients", ""], recipient_rows(prepared), numbers=[1])
     if not order.opted_in_only:

@@ -105,7 +105,7 @@ async def _give(mass_mail_id: str, order: Callable[["MassMails"], Awaitable["Sta
     if json:
         say_json({"answered": answered, "status": status})
     elif answered:
-        say(f"{status.order.name} is {words(status.state)}" + (f": {status.reason}." if status.reason else "."))
+        say(f"{status.order.name} is {words(status.state)}" + (f" ({status.reason})." if status.reason else "."))
     else:
         say(f"Sent; no worker has answered yet, see 'serienmail show {mass_mail_id}'.")
 

@@ -1,13 +1,17 @@
 """How things are said on a terminal: at 80 columns, without colours, with times of the local zone."""
 
+import signal
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 
 LITERAL = {"markup": False, "emoji": False, "highlight": False}
 """Names and texts are people's: nothing in them is a colour or a smiley."""
+_TIMES = ("due", "next", "next due")
 
 
 def say(sentence: str = "") -> None:
@@ -35,11 +39,23 @@ def say_json(document: object) -> None:
     print(to_json(document, indent=2).decode())
 
 
+def ask(question: str) -> bool:
+    """Yes, or anything else. On the error output, so that the other one stays a document."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's would wait for the answer, too
+    try:
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().casefold() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> None:
-    """A table that folds what is too wide. numbers: the columns that stand at the right."""
+    """A table that folds what is too wide, but never a time. numbers: the columns that stand at the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    right = set(numbers)
     for column, heading in enumerate(headings):
-        table.add_column(heading, overflow="fold", justify="right" if column in set(numbers) else "left")
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(heading, overflow="fold", justify=justify, no_wrap=heading in _TIMES)
     for row in rows:
         table.add_row(*row)
     Console(**LITERAL).print(table)  # type: ignore[arg-type]

@@ -54,9 +54,7 @@ EVERY_COMMAND: list[Command] = [Edit(by="anna", name="x"), Stop(by="anna"), Rest
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
-@pytest.mark.parametrize(
-    "state", [MassMailState.FINISHED, MassMailState.FINISHED_AUTOMATICALLY, MassMailState.DELETED]
-)
+@pytest.mark.parametrize("state", [MassMailState.FINISHED, MassMailState.FINISHED_AUTOMATICALLY, MassMailState.DELETED])
 def test_a_finished_mass_mail_cannot_be_changed(command: Command, state: MassMailState) -> None:
     refused = refusal(command, replace(THROUGH, state=state))
     assert refused == f"This mass mail is {state.replace('_', ' ')}; it can't be changed any more."

@@ -37,13 +37,17 @@ class CommandLine:
     variables: dict[str, str]
 
     async def __call__(self, *arguments: str, answer: str = "", **variables: str) -> Ran:
-        process = await asyncio.create_subprocess_exec(
+        process = await self.open(*arguments, **variables)
+        out, err = await process.communicate(answer.encode())
+        return Ran(process.returncode or 0, out.decode(), err.decode())
+
+    async def open(self, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
+        """A command that runs, with its three streams as pipes."""
+        return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "starter", *arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             cwd=self.folder, env={**self.variables, **variables},
         )  # fmt: skip
-        out, err = await process.communicate(answer.encode())
-        return Ran(process.returncode or 0, out.decode(), err.decode())
 
     def write(self, name: str, content: str) -> str:
         """A file in the folder; its path."""

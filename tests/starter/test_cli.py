@@ -1,6 +1,7 @@
 """The command line, as processes of its own against Temporal, database, workers and inbox, all real."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,7 +86,7 @@ async def test_a_mass_mail_from_the_import_to_its_delivery(serienmail: CommandLi
     assert (other.code, "Only a.schmidt, who created" in other.err) == (1, True)
 
     stopped = await serienmail("stop", "autumn")
-    assert (stopped.code, "is stopped: stopped by a.schmidt" in " ".join(stopped.out.split())) == (0, True)
+    assert (stopped.code, "is stopped (stopped by a.schmidt)" in " ".join(stopped.out.split())) == (0, True)
     smaller = serienmail.write("ulm.toml", ORDER.replace(', "Köln"', "") + FOLLOW_UP + "after_days = 3\n")
     edited = await serienmail("edit", "autumn", "--order", smaller, "--name", "Autumn", "--json")
     assert (edited.code, edited.document["answered"]) == (0, True), edited.err
@@ -122,11 +123,11 @@ async def test_lists_never_fail_and_a_command_without_a_worker_is_left_as_a_sign
     await serienmail.world.until("waiting", MassMailState.SCHEDULED)
     await serienmail.world.rest()
 
-    async def lists() -> Sequence[Ran]:
-        return [await serienmail("list", TEMPORAL_ADDRESS="127.0.0.1:1") for _ in range(25)]
+    async def lists(times: int) -> Sequence[Ran]:
+        return [await serienmail("list", TEMPORAL_ADDRESS="127.0.0.1:1") for _ in range(times)]
 
-    stopped, listed = await asyncio.gather(serienmail("stop", "waiting"), lists())
-    assert [(ran.code, "waiting" in ran.out) for ran in listed] == [(0, True)] * 25
+    stopped, *listed = await asyncio.gather(serienmail("stop", "waiting"), lists(12), lists(13))
+    assert [(ran.code, "waiting" in ran.out) for lane in listed for ran in lane] == [(0, True)] * 25
     assert (stopped.code, "no worker has answered yet" in stopped.out) == (0, True), stopped.err
     await serienmail.world.work()
     await serienmail.world.until("waiting", MassMailState.STOPPED)
@@ -165,6 +166,17 @@ async def test_each_refusal_is_one_sentence(serienmail: CommandLine) -> None:
         assert (refused.code, refused.out) == (1, ""), gist
         assert gist in refused.err
         assert refused.err.count("\n") == 1
+
+
+async def test_an_interrupted_question_starts_nothing(serienmail: CommandLine) -> None:
+    await serienmail.world.contacts(1)
+    await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
+    process = await serienmail.open("start", serienmail.write("order.toml", ORDER), "--everyone")
+    assert process.stderr is not None
+    await process.stderr.readuntil(b"[y/N] ")
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 130
+    assert await serienmail.world.mails.list() == []
 
 
 async def test_usage_errors_and_help_end_as_people_expect(serienmail: CommandLine) -> None:

@@ -2,9 +2,8 @@
 
 from sqlalchemy import insert, update
 
-from serienmail.domain.delivery import Answer, Verdict, outcome
+from serienmail.domain.delivery import Answer, StageKey, Verdict, outcome
 from serienmail.domain.exclusion import Exclusion
-from serienmail.domain.loading import Load
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
@@ -97,7 +96,7 @@ async def test_a_row_ever_in_doubt_is_never_due_again_whatever_its_state(databas
 async def test_another_stage_is_left_alone(database: Database) -> None:
     ledger = await an_open_stage(database, [a_contact(1, opt_in=False)])
     await ContactStore(database).save([a_contact(1)])
-    other: Load = a_load(key=type(KEY)("winter", 0))
-    await RecipientStore(database).load(other, NOON)
-    assert await ledger.reopen(other.key, True) == 0
+    winter = StageKey("winter", 0)
+    await RecipientStore(database).load(a_load(winter), NOON)
+    assert await ledger.reopen(winter, True) == 0
     assert await states(database) == ["excluded:no_opt_in"]

@@ -21,8 +21,8 @@ async def tracking(database: Database) -> Tracking:
     async with database.write() as connection:
         for number in (1, 2):
             await connection.execute(insert(mass_mail).values(
-                id=f"m{number}", number=number, name="Herbst", created_by="anna", order={}, version=0, state="sending",
-                reason="", created_at=NOON))  # fmt: skip
+                id=f"m{number}", number=number, name="Herbst", created_by="anna", status={}, version=0, state="sending",
+                created_at=NOON))  # fmt: skip
     return Tracking(database)
 
 

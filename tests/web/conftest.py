@@ -79,8 +79,8 @@ async def a_mass_mail(database: Database, *mails: dict[str, Any]) -> None:
     """Mass mail number 1 with these mails, to Anna and sent unless told otherwise; ``seq`` counts from 1."""
     now = datetime(2026, 3, 2, 12, tzinfo=UTC)
     order = {
-        "id": "m1", "number": 1, "name": "Herbst", "created_by": "anna", "order": {}, "version": 0,
-        "state": "sending", "reason": "", "created_at": now,
+        "id": "m1", "number": 1, "name": "Herbst", "created_by": "anna", "status": {}, "version": 0,
+        "state": "sending", "created_at": now,
     }  # fmt: skip
     mail = {
         "mass_mail_id": "m1", "stage": 0, "contact_id": 1, "address": "anna@example.org",

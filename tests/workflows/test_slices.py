@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,9 @@ async def test_continued_as_new_stopped_and_restarted_nobody_is_lost_or_gets_it_
     async with (
         listening(server) as port,
         world_on(impatient, tmp_path, database_url, accounts={"slow": an_account(port, connections=5)}) as world,
+        AsyncExitStack() as stack,
     ):
+        stack.callback(server.go_on)  # should anything fail, nothing may wait for it
         await world.contacts(230)
         await world.start("long", due=None, account="slow")
         await server.until_in_hand(5)

@@ -16,7 +16,7 @@ async def summaries(workflow: WorkflowHandle[Any, Any]) -> list[str]:
     """The summaries of a workflow's activities and timers."""
     events = (await workflow.fetch_history()).events
     payloads = [event.user_metadata.summary for event in events if event.user_metadata.HasField("summary")]
-    return [await pydantic_data_converter.decode([payload]) and str((await pydantic_data_converter.decode([payload]))[0]) for payload in payloads]
+    return await pydantic_data_converter.decode(payloads)
 
 
 async def test_a_waiting_mass_mail_tells_its_name_state_stages_and_last_commands(world: World) -> None:
@@ -25,7 +25,9 @@ async def test_a_waiting_mass_mail_tells_its_name_state_stages_and_last_commands
     await world.until("waiting", MassMailState.SCHEDULED)
     await world.workflow("waiting").signal("stop", Stop(by="somebody"))
     await world.mails.stop("waiting", by=OWNER)
+    await world.until("waiting", MassMailState.STOPPED)
     await world.mails.restart("waiting", by=OWNER)
+    await world.until("waiting", MassMailState.SCHEDULED)
     details = await world.details(world.workflow("waiting"))
     due = f"{order.due:%Y-%m-%d %H:%M UTC}"
     assert "**Autumn** is **scheduled**" in details

@@ -1,0 +1,103 @@
+"""Record the histories that test_replay.py replays; once for each release.
+
+python -m tests.histories.record
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHandle
+
+from serienmail.domain.commands import Edit
+from serienmail.domain.states import MassMailState
+from starter.temporal_server import start_temporal
+from tests.mailing.smtp_server import listening
+from tests.workflows.slow_server import SlowServer
+from tests.world import DAY, HOUR, OWNER, World, an_account, follow_up, world_on
+
+FOLDER = Path(__file__).parent
+
+
+async def record() -> None:
+    """One campaign, written down at each step of its life."""
+    environment = await start_temporal()
+    server = SlowServer()
+    with tempfile.TemporaryDirectory() as folder:
+        database_url = f"sqlite+aiosqlite:///{folder}/serienmail.db"
+        async with environment, listening(server) as port:
+            accounts = {"slow": an_account(port, connections=5)}
+            async with world_on(environment, Path(folder), database_url, accounts=accounts) as world:
+                await _campaign(world, server)
+
+
+async def _campaign(world: World, server: SlowServer) -> None:
+    await world.contacts(8)
+    campaign, first, second = world.workflow("campaign"), world.sending("campaign"), world.sending("campaign", epoch=2)
+    order = await world.start("campaign", account="slow", follow_ups=(follow_up(1), follow_up(3)))
+    await world.until("campaign", MassMailState.SCHEDULED)
+    await _write("waiting", campaign)
+    later = order.due and order.due + HOUR
+    await world.mails.edit("campaign", Edit(by=OWNER, due=later, template="winter"))
+    await world.until("campaign", MassMailState.SCHEDULED)
+    await _write("edited", campaign)
+    await world.mails.stop("campaign", by=OWNER)
+    await world.until("campaign", MassMailState.STOPPED)
+    await _write("stopped", campaign)
+    await world.mails.restart("campaign", by=OWNER, now=True)
+    await server.until_in_hand(5)
+    await _write("restarted", campaign)
+    await _write("sending", first)
+    await world.mails.stop("campaign", by=OWNER)
+    await world.until_closed("campaign")
+    server.go_on()
+    await world.until("campaign", MassMailState.STOPPED)
+    await _write("stopped-while-sending", campaign)
+    await _write("sending-stopped", first)
+    await world.mails.restart("campaign", by=OWNER)
+    await world.until("campaign", MassMailState.FOLLOWING_UP)
+    await _write("following-up", campaign)
+    await _write("sent", second)
+    await world.skip("campaign", 4 * DAY)
+    await world.mails.wait("campaign")
+    await _write("finished", campaign)
+    await _write("follow-up", world.sending("campaign", stage=1, epoch=3))
+    await _write("cancelled", await _cancelled(world))
+
+
+async def _cancelled(world: World) -> WorkflowHandle[Any, Any]:
+    await world.start("cancelled")
+    await world.until("cancelled", MassMailState.SCHEDULED)
+    await world.workflow("cancelled").cancel()
+    await world.until("cancelled", MassMailState.STOPPED)
+    return world.workflow("cancelled")
+
+
+async def _write(name: str, workflow: WorkflowHandle[Any, Any]) -> None:
+    history = _impersonal(json.loads((await workflow.fetch_history()).to_json()))
+    (FOLDER / f"{name}.json").write_text(json.dumps(history, indent=1) + "\n")
+
+
+def _impersonal(part: Any) -> Any:
+    """Without the machine it was recorded on: a process is named after its host, a stack trace shows its paths."""
+    if isinstance(part, list):
+        return [_impersonal(item) for item in part]
+    if isinstance(part, dict):
+        kept = {name: _impersonal(value) for name, value in part.items() if name != "stackTrace"}
+        return kept | ({"identity": "worker"} if "identity" in kept else {})
+    return part
+
+
+def main() -> None:
+    """Record, and end without the SDK's threads (they crash half of the ordinary exits)."""
+    asyncio.run(record())
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
