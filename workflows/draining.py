@@ -43,13 +43,17 @@ async def _cancel_child(child: "workflow.ChildWorkflowHandle[Any, None]") -> Non
         await workflow.get_external_workflow_handle(child.id).cancel()
     except FailureError:
         workflow.logger.info("the child had ended before the stop reached it")
-    await workflow.wait([child])
+    await _wait_for([child])
 
 
 async def cancel_all(working: Sequence["asyncio.Task[Any]"]) -> None:
     """Cancel what still works, and wait until everything in hand is recorded."""
     for task in working:
         task.cancel()
+    await _wait_for(working)
+
+
+async def _wait_for(working: Sequence["asyncio.Task[Any]"]) -> None:
     if working:
         await workflow.wait(working)
     for task in working:

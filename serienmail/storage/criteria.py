@@ -61,10 +61,17 @@ def _comparison(comparison: Comparison, kind: FieldType) -> ColumnElement[bool]:
         filled = and_(filled, column != "")
     if comparison.operator is Operator.EMPTY:
         return not_(filled)
-    applies = _TESTS[comparison.operator](column, comparison.value)
+    applies = _TESTS[comparison.operator](column, _parameter(comparison.value, kind))
     if comparison.operator is Operator.NE:
         return or_(not_(filled), applies)
     return and_(filled, applies)  # of an empty field: FALSE AND NULL, which is FALSE
+
+
+def _parameter(value: Any, kind: FieldType) -> Any:
+    """Numbers as floats, which hold all 15 digits: PostgreSQL would take an int for one of 32 bits."""
+    if kind is not FieldType.NUMBER:
+        return value
+    return [float(one) for one in value] if isinstance(value, tuple) else float(value)
 
 
 def _column(field: str, kind: FieldType) -> ColumnElement[Any]:

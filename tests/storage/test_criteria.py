@@ -106,3 +106,11 @@ def test_postgresql_orders_texts_by_code_points_whatever_its_language() -> None:
 def test_a_criterion_that_makes_no_sense_does_not_reach_the_database() -> None:
     with pytest.raises(InvalidOrder, match="industry"):
         condition(where("industri").empty(), FIELDS)
+
+
+async def test_numbers_beyond_32_bits_can_be_asked_for(database: Database) -> None:
+    await ContactStore(database).save([ContactRow(key="1", attributes={"revenue": 2.0**40})])
+    async with database.read() as connection:
+        for number in (2**31, 2**40):
+            asked = select(contact.c.key).where(condition(where("revenue").ge(number), FIELDS))
+            assert list((await connection.execute(asked)).scalars()) == ["1"]

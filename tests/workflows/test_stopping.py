@@ -1,14 +1,18 @@
 """Stopping and restarting, at every stage of a mass mail's life."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHandle
 
 from serienmail.domain.commands import Phase
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import Folder, MassMailState
 from tests.workflows.slow_server import SlowServer
 from tests.world import DAY, HOUR, OWNER, World, everybody, follow_up
+from workflows.mass_mail import MassMailWorkflow
 
 
 async def test_stopped_while_it_waits_it_keeps_its_time_over_a_restart(world: World) -> None:
@@ -88,6 +92,56 @@ async def test_a_stop_and_a_restart_while_mails_are_in_hand_lose_and_double_noth
     server.go_on()
     await world.mails.wait("both")
     assert server.recipients() == everybody(12)
+
+
+async def test_a_stop_while_recipients_are_read_is_not_lost_though_the_reading_is_finished(world: World) -> None:
+    await world.contacts(3)
+    await world.rest()
+    await world.start("reading", due=None)
+    async with world.services.database.write():  # the reading waits for this lock, and can't be cancelled there
+        await world.work()
+        await until_asked(world, "reading", 0, Phase.LOADING)
+        assert (await world.mails.stop("reading", by=OWNER)).state is MassMailState.STOPPING
+    await world.until("reading", MassMailState.STOPPED)
+    assert await world.states("reading") == [{"pending": 3}]
+    await world.mails.restart("reading", by=OWNER, now=True)
+    await world.mails.wait("reading")
+    assert world.received() == everybody(3)
+
+
+async def test_a_stop_while_a_follow_up_chooses_its_audience_is_not_lost(world: World) -> None:
+    await world.contacts(3)
+    await world.start("choosing", due=None, follow_ups=(follow_up(1),))
+    await world.until("choosing", MassMailState.FOLLOWING_UP)
+    async with world.services.database.write():
+        await world.skip("choosing", DAY)
+        await until_asked(world, "choosing", 1, Phase.SENDING)
+        await until_running(world.sending("choosing", stage=1, epoch=2))
+        await world.mails.stop("choosing", by=OWNER)
+    await world.until("choosing", MassMailState.STOPPED)
+    assert await world.states("choosing") == [{"sent": 3}, {"pending": 3}]
+    await world.mails.restart("choosing", by=OWNER)
+    await world.mails.wait("choosing")
+    assert await world.states("choosing") == [{"sent": 3}, {"sent": 3}]
+
+
+async def until_asked(world: World, mass_mail_id: str, stage: int, phase: Phase) -> None:
+    """Wait until the workflow itself says so; lists can't while the database is locked."""
+    async with asyncio.timeout(20):
+        while True:
+            status = await world.workflow(mass_mail_id).query(MassMailWorkflow.status)
+            if status.stages[stage].phase is phase:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def until_running(workflow: WorkflowHandle[Any, Any]) -> None:
+    """Wait until one of its activities runs."""
+    async with asyncio.timeout(20):
+        while True:
+            if (await workflow.describe()).raw_description.pending_activities:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_stopped_between_follow_ups_nothing_goes_out_until_the_restart(world: World) -> None:
