@@ -23,7 +23,7 @@ lint: install    ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 test: lint       ## lint, then all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 demo: install    ## a whole mass mail with follow-ups in a minute (CONTACTS=your.csv)
 	$(BIN)/python -m starter demo --contacts "$(CONTACTS)"
