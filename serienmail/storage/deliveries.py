@@ -15,13 +15,16 @@ from serienmail.storage.tables import contact, delivery
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One row. contact: the CRM's own number; why: an exclusion in words, or the server's reply.
+    """One row. seq: its place in the stage, as the Temporal UI shows it. contact: the CRM's own number.
+
+    why: an exclusion in words, or the server's reply.
 
     template: ``name@revision`` of what was sent. measured: it carried a pixel.
     """
 
-    contact: str
     stage: int
+    seq: int
+    contact: str
     state: DeliveryState
     why: str
     finished_at: datetime | None
@@ -36,8 +39,10 @@ class DeliveryList:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def stories(self, mass_mail_id: str) -> Sequence[Story]:
-        """All stages of a mass mail, by recipient."""
+    async def stories(
+        self, mass_mail_id: str, stage: int | None = None, state: DeliveryState | None = None
+    ) -> Sequence[Story]:
+        """The rows of a mass mail by recipient; of one stage, in one state, or all."""
         query = (
             select(
                 func.coalesce(contact.c.key, "").label("key"),
@@ -48,18 +53,23 @@ class DeliveryList:
             .where(delivery.c.mass_mail_id == mass_mail_id)
             .order_by(delivery.c.contact_id, delivery.c.stage)
         )
+        if stage is not None:
+            query = query.where(delivery.c.stage == stage)
+        if state is not None:
+            query = query.where(delivery.c.state == state)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         return [_story(row) for row in rows]
 
 
-_COLUMNS = ("stage", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at")
+_COLUMNS = ("stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at")
 
 
 def _story(row: Row[Any]) -> Story:
     return Story(
-        contact=row.key,
         stage=row.stage,
+        seq=row.seq,
+        contact=row.key,
         state=DeliveryState(row.state),
         why=Exclusion(row.reason).words if row.reason else row.reply,
         finished_at=row.finished_at,

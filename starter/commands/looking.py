@@ -1,4 +1,4 @@
-"""`list` and `show`: from the database alone, so that they work while Temporal doesn't."""
+"""`list`, `show` and `recipients`: from the database alone, so that they work while Temporal doesn't."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +60,30 @@ async def show(mass_mail_id: MassMailId, json: Json = False) -> None:
         say_json(found)
     else:
         _show(found)
+
+
+@command(app, "recipients")
+async def recipients(
+    mass_mail_id: MassMailId,
+    stage: Annotated[int, typer.Option(help="0 for the mass mail itself, 1 to 3 for a follow-up.")] = 0,
+    state: Annotated[DeliveryState | None, typer.Option(help="Only these.")] = None,
+    json: Json = False,
+) -> None:
+    """Each recipient of a stage: the number that Temporal's UI shows, the contact, the state and why."""
+    from serienmail.storage.deliveries import DeliveryList
+
+    async with open_database() as services:
+        await services.mass_mails.get(mass_mail_id)
+        found = await DeliveryList(services.database).stories(mass_mail_id, stage, state)
+    if json:
+        say_json(found)
+    elif found:
+        rows = [
+            [str(s.seq), s.contact, _IN_WORDS.get(s.state, words(s.state)), moment(s.finished_at), s.why] for s in found
+        ]
+        say_table(["recipient", "contact", "state", "when", "why"], rows, numbers=range(1))
+    else:
+        say("There are none.")
 
 
 def _show(report: "Report") -> None:
