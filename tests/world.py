@@ -22,7 +22,6 @@ from serienmail.domain.status import Status
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.settings import Settings
-from serienmail.storage.contacts import ContactRow
 from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
 from serienmail.storage.tables import stage
@@ -30,6 +29,7 @@ from serienmail.storage.tracking import Tracking
 from starter.client import MassMails
 from starter.inbox import Inbox
 from starter.services import Services, open_services
+from tests.builders import a_contact
 from worker import build_workers
 from workflows.names import audience_workflow_id, mass_mail_workflow_id, stage_workflow_id
 
@@ -51,21 +51,9 @@ class World:
     tracking: Tracking
     _working: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def contacts(self, count: int, **fields: object) -> None:
+    async def contacts(self, count: int, **fields: Any) -> None:
         """People with an address, an opt-in and consent to tracking."""
-        rows = [
-            ContactRow(
-                **{
-                    "key": str(n),
-                    "last_name": f"Person{n}",
-                    "email": f"person{n}@example.org",
-                    "opt_in": True,
-                    "tracking": True,
-                    **fields,
-                }
-            )
-            for n in range(1, count + 1)
-        ]
+        rows = [a_contact(n, **{"last_name": f"Person{n}", **fields}) for n in range(1, count + 1)]
         await self.services.contacts.save(rows)
 
     async def order(self, mass_mail_id: str, **fields: object) -> MassMail:
@@ -94,7 +82,7 @@ class World:
     async def details(self, workflow: WorkflowHandle[Any, Any]) -> str:
         """What the Temporal UI shows as a workflow's current details."""
         metadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-        return metadata.current_details
+        return str(metadata.current_details)
 
     async def skip(self, mass_mail_id: str, duration: timedelta) -> None:
         """Let this much time pass for a mass mail."""

@@ -19,6 +19,8 @@ from workflows.names import mass_mail_workflow_id
 
 WINDOW = 20
 """Slices in work at once; more would only queue, and a stop would have to wait for them."""
+TELL_AFTER = 10
+"""Slices between two tellings of the progress, at least."""
 SOON, LATER = timedelta(seconds=30), timedelta(minutes=5)
 
 
@@ -39,10 +41,11 @@ class DeliveryRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """Nothing can go out before then, and why; until None: it goes on."""
+class News:
+    """For the mass mail, from one of its stages: how many of how many, and whether nothing can go out until a time."""
 
     stage: int
+    progress: str = ""
     until: datetime | None = None
     reason: str = ""
 
@@ -55,6 +58,7 @@ class DeliveryWorkflow:
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
         self._start = StageStart(run.key, run.epoch)
+        self._progress, self._told_at = "", 0
         self._parent = workflow.get_external_workflow_handle(mass_mail_workflow_id(run.key.mass_mail_id))
 
     @workflow.run
@@ -87,7 +91,7 @@ class DeliveryWorkflow:
     async def _plan(self) -> Plan:
         request = PlanRequest(self._run.key, self._run.slice_size)
         plan = await workflow.execute_activity_method(StageActivities.plan_slices, request, **options.short())
-        workflow.set_current_details(progress.of_delivery(plan))
+        await self._show(plan)
         return plan
 
     async def _send(self, plan: Plan) -> int:
@@ -105,7 +109,7 @@ class DeliveryWorkflow:
                 done, _ = await workflow.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 running = [handle for handle in running if handle not in done]
                 results += [handle.result() for handle in done]
-                workflow.set_current_details(progress.of_delivery(plan, sum(result.handled for result in results)))
+                await self._show(plan, results)
                 waiting = deque() if any(result.wait_until for result in results) else waiting
         except (Exception, asyncio.CancelledError):
             await self._close()
@@ -138,13 +142,22 @@ class DeliveryWorkflow:
 
     async def _pause(self, until: datetime, reason: str) -> None:
         """Wait on a durable timer, and say so where people look."""
-        await self._tell(Pause(self._run.key.stage, until, reason))
+        await self._tell(until, reason)
         await workflow.sleep(max(until - workflow.now(), SOON), summary=reason)
-        await self._tell(Pause(self._run.key.stage))
+        await self._tell()
 
-    async def _tell(self, pause: Pause) -> None:
+    async def _show(self, plan: Plan, results: Sequence[SliceResult] = ()) -> None:
+        """How far it is: here at once, at the mass mail now and then, since each telling costs both five events."""
+        since = sum(result.handled for result in results)
+        workflow.set_current_details(progress.of_delivery(plan, since))
+        if not results or len(results) - self._told_at >= max(TELL_AFTER, len(plan.slices) // 10):
+            self._told_at, self._progress = len(results), progress.handed_over(plan, since)
+            await self._tell()
+
+    async def _tell(self, until: datetime | None = None, reason: str = "") -> None:
+        news = News(self._run.key.stage, self._progress, until, reason)
         # shielded: a signal that is delivered in spite of a cancel would swallow the stop
-        await asyncio.shield(self._parent.signal("stage_waits", pause))
+        await asyncio.shield(self._parent.signal("stage_tells", news))
 
     async def _close(self) -> None:
         await workflow.execute_activity_method(StageActivities.close_stage, self._start, **options.short())

@@ -27,7 +27,7 @@ from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_at_the_end
 from workflows import names, options, progress
-from workflows.delivery import DeliveryRun, DeliveryWorkflow, Pause
+from workflows.delivery import DeliveryRun, DeliveryWorkflow, News
 from workflows.draining import cancel_all, drained, ended
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
 from workflows.requests import read
@@ -50,6 +50,7 @@ class MassMailWorkflow:
         self._slice_size = run.slice_size
         self._epoch = run.epoch
         self._published = 0
+        self._ended = False
 
     @workflow.run
     async def run(self, run: MassMailRun) -> Status:
@@ -61,9 +62,9 @@ class MassMailWorkflow:
             await self._finish()
         except asyncio.CancelledError:
             self._campaign.end(MassMailState.STOPPED, CANCELLED)
-            await self._say_last(publishing)
+            await self._say_the_last(publishing)
             raise
-        await self._say_last(publishing)
+        await self._say_the_last(publishing)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status()
 
@@ -115,16 +116,19 @@ class MassMailWorkflow:
             raise ApplicationError(refused, type="CommandRefused")
 
     @workflow.signal
-    def stage_waits(self, pause: Pause | None = None) -> None:
-        """From a stage's own workflow: nothing can go out for a while, or it goes on."""
+    def stage_tells(self, news: News | None = None) -> None:
+        """From a stage's own workflow: how far it is, and whether nothing can go out for a while."""
         for stage in self._campaign.used_stages:
-            if pause is None or stage.number != pause.stage or not stage.phase.goes_out:
+            if news is None or stage.number != news.stage or not stage.phase.goes_out:
                 continue
-            if pause.until:
-                reason = f"until {progress.moment(pause.until)}: {pause.reason}"
+            stage.progress = news.progress
+            if news.until:
+                reason = f"until {progress.moment(news.until)}: {news.reason}"
                 self._campaign.enter(stage, Phase.WAITING_TO_CONTINUE, reason)
-            else:
+            elif stage.phase is Phase.WAITING_TO_CONTINUE:
                 self._campaign.enter(stage, Phase.SENDING)
+            else:  # progress alone is shown, not kept: lists count in the ledger
+                workflow.set_current_details(progress.of_mass_mail(self.status()))
 
     async def _mass_mail(self, stage: StageRun) -> None:
         """Stage 0: load, wait for its time, send. An edit meanwhile may mean to load again, or another time."""
@@ -151,9 +155,10 @@ class MassMailWorkflow:
 
     async def _came_due(self, stage: StageRun) -> bool:
         """True when its time has come; False if an edit came before."""
-        due, edits = self._campaign.due(stage), self._campaign.edits
+        due, edits, stops = self._campaign.due(stage), self._campaign.edits, stage.stops
         if stage.begun or due is None or due <= workflow.now():
             return True
+        came = False
         try:
             await workflow.wait_condition(
                 lambda: self._campaign.edits != edits,
@@ -161,8 +166,10 @@ class MassMailWorkflow:
                 timeout_summary=f"{progress.stage_name(stage.number)} is due {progress.moment(due)}",
             )
         except TimeoutError:
-            return True
-        return False
+            came = True
+        if stage.stops != stops:  # asyncio.wait_for prefers its result to a cancel of the same moment
+            raise asyncio.CancelledError
+        return came
 
     async def _follow_ups(self) -> None:
         """All follow-ups, side by side; an edit may add one while others wait."""
@@ -286,12 +293,14 @@ class MassMailWorkflow:
     async def _publishing(self) -> None:
         """Keep lists, search attributes and the UI's text up to date; one write at a time, the newest wins."""
         while True:
-            await workflow.wait_condition(lambda: self._campaign.version != self._published)
+            await workflow.wait_condition(lambda: self._ended or self._campaign.version != self._published)
+            if self._campaign.version == self._published:
+                return
             await self._publish()
 
-    async def _say_last(self, publishing: "asyncio.Task[None]") -> None:
-        await cancel_all([publishing])
-        await self._publish()
+    async def _say_the_last(self, publishing: "asyncio.Task[None]") -> None:
+        self._ended = True  # a cancel would be swallowed by a write that is confirmed at the same moment
+        await publishing
 
     async def _publish(self) -> None:
         status = self.status()

@@ -6,15 +6,15 @@ from serienmail.domain.commands import Phase, StageStatus
 from serienmail.domain.delivery import Plan, SliceRange
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Loaded
+from serienmail.domain.mass_mail import Audience
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.status import Status
 
 
 def of_mass_mail(status: Status) -> str:
-    """The whole mass mail, as Markdown."""
-    lines = [f"**{status.order.name}** is **{words(status.state)}**" + (f": {status.reason}" if status.reason else "")]
-    lines += ["", "| stage | to | state | due |", "|---|---|---|---|"]
-    lines += [_stage_row(status, stage) for stage in status.stages]
+    """The whole mass mail, as Markdown; lists, since the UI shows tables without a gap between their columns."""
+    lines = [f"**{status.order.name}**: {_with_reason(status.state, status.reason)}", ""]
+    lines += [_stage_line(status, stage) for stage in status.stages]
     lines += ["", f"created by {status.order.created_by}, account {status.order.account}, revision {status.revision}"]
     if status.last_command:
         lines += ["", f"last command: {status.last_command}"]
@@ -25,22 +25,30 @@ def of_mass_mail(status: Status) -> str:
 
 def of_delivery(plan: Plan, since: int = 0) -> str:
     """A stage that is being sent: how many of how many; since: outcomes after the plan was made."""
-    counted = {state: plan.progress.get(state, 0) for state in DeliveryState}
-    total = sum(counted.values()) - counted[DeliveryState.EXCLUDED]
-    done = total - sum(counted[s] for s in (DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.HANDING_OVER))
-    lines = [f"**{done + since} of {total}** handed over", "", "| at the last count | recipients |", "|---|---|"]
-    lines += [f"| {words(state)} | {count} |" for state, count in counted.items() if count]
+    lines = [f"**{handed_over(plan, since)}**"]
+    if not plan.slices:  # while slices run, the plan's own numbers are old
+        lines += ["", *(f"- {words(state)}: {count}" for state, count in plan.progress.items() if count)]
     if plan.wake_at and not plan.slices:
         lines += ["", f"waits until {moment(plan.wake_at)}: {plan.reason}"]
     return "\n".join(lines)
+
+
+def handed_over(plan: Plan, since: int = 0) -> str:
+    """How many of how many."""
+    due = sum(plan.progress.get(state, 0) for state in _DUE)
+    total = sum(plan.progress.values()) - plan.progress.get(DeliveryState.EXCLUDED, 0)
+    return f"{total - due + since} of {total} handed over"
+
+
+_DUE = (DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.HANDING_OVER)
 
 
 def of_audience(loaded: Loaded) -> str:
     """A stage's recipients, once they are chosen."""
     lines = [f"**{loaded.counts.will_receive} of {loaded.counts.selected}** will get it"]
     if loaded.counts.excluded:
-        lines += ["", "| excluded because | recipients |", "|---|---|"]
-        lines += [f"| {Exclusion(code).words} | {n} |" for code, n in sorted(loaded.counts.excluded.items())]
+        lines += ["", "excluded:", ""]
+        lines += [f"- {Exclusion(code).words}: {n}" for code, n in sorted(loaded.counts.excluded.items())]
     return "\n".join(lines)
 
 
@@ -64,10 +72,25 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M %Z}"
 
 
-def _stage_row(status: Status, stage: StageStatus) -> str:
+def _stage_line(status: Status, stage: StageStatus) -> str:
     rules = status.order.follow_ups
     rule = rules[stage.number - 1] if 0 < stage.number <= len(rules) else None
-    audience = words(rule.audience) if rule else "everybody selected" if stage.number == 0 else "–"
-    due = moment(stage.due) if stage.due else rule.when if rule else "–"
-    why = f" ({stage.reason})" if stage.reason and stage.phase is not Phase.OVER else ""
-    return f"| {stage_name(stage.number)} | {audience} | {words(stage.phase)}{why} | {due} |"
+    audience = f"who {_AUDIENCES[rule.audience]}" if rule else "everybody selected"
+    due = f"due {moment(stage.due)}" if stage.due else f"due {rule.when}" if rule else ""
+    said = _with_reason(stage.phase, "" if stage.phase is Phase.OVER else stage.reason)
+    parts = [said, stage.progress if stage.phase.goes_out else "", "" if stage.phase.is_ended else due]
+    return f"- **{stage_name(stage.number)}** to {audience}: {', '.join(filter(None, parts))}"
+
+
+_AUDIENCES = {
+    Audience.RECEIVED: "received the mass mail",
+    Audience.OPENED: "opened the mass mail",
+    Audience.NOT_OPENED: "did not open the mass mail",
+}
+
+
+def _with_reason(state: str, reason: str) -> str:
+    """Not "stopped: stopped by …"."""
+    if reason.startswith(words(state)):
+        return f"**{reason}**"
+    return f"**{words(state)}**: {reason}" if reason else f"**{words(state)}**"

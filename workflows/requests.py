@@ -1,5 +1,6 @@
 """Reading commands that come as signals, from code or typed into the Temporal UI: nothing here ever raises."""
 
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -17,10 +18,19 @@ def read(kind: type[C], given: Any) -> C | str:
     """The command, or one sentence that says why it can't be read."""
     if given is None and kind is Stop:
         return kind(by=TEMPORAL_UI)
+    known = {field.name for field in fields(kind)}
+    if isinstance(given, dict) and (unknown := sorted(set(map(str, given)) - known)):
+        return _unreadable(kind, f"it has no '{unknown[0]}', only {', '.join(sorted(known - {'kind'}))}")
     try:
-        return TypeAdapter(kind).validate_python(given)
+        command = TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
-        fields = ", ".join(sorted({str(part) for detail in error.errors() for part in detail["loc"][:1]})) or "input"
-        name = kind.__name__.lower()
-        return f'A command ({name}) could not be read, see {fields}; send an object such as {{"by": "your user id"}}.'
+        wrong = sorted({str(part) for detail in error.errors() for part in detail["loc"][:1]})
+        return _unreadable(kind, f"see {', '.join(wrong)}" if wrong else "it is no object")
+    if command.by == TEMPORAL_UI:
+        return _unreadable(kind, f"'{TEMPORAL_UI}' is nobody's user id")
+    return command
 
+
+def _unreadable(kind: type[Any], why: str) -> str:
+    example = '{"by": "your user id"}'
+    return f"A command ({kind.__name__.lower()}) could not be read: {why}; send an object such as {example}."

@@ -115,7 +115,7 @@ class StageStatus:
     due: None while it depends on the mass mail's end. begun: its sending was started once.
     stopped: a stop is in force, even if mails in hand are still being finished (phase ``stopping``).
     deleted: nothing of it will be sent any more, even if mails in hand are still being finished.
-    reason: why it is stopped or waits to continue.
+    reason: why it is stopped or waits to continue. progress: how many of how many were handed over, while it sends.
     """
 
     number: int
@@ -125,6 +125,7 @@ class StageStatus:
     stopped: bool = False
     deleted: bool = False
     reason: str = ""
+    progress: str = ""
 
     @property
     def is_ended(self) -> bool:
@@ -216,6 +217,8 @@ def _refuse_edit(command: Edit, situation: Situation) -> str | None:
         stage = situation.stages.get(number)
         if new != old and stage is not None and (stage.begun or stage.is_ended):
             return f"Follow-up {number} has begun or is over; it can't be changed any more."
+    if edited == order and command.due is None:
+        return "The edit changes nothing; say what is to be different."
     return _invalid(_with_new_times_only(edited, command, order), situation.now)
 
 

@@ -21,6 +21,7 @@ class StageRun:
         self.begun = False
         self.epoch = 0
         self.moved_to: datetime | None = None
+        self.progress = ""
         self.reason = stopped
 
     def status(self, due: datetime | None) -> StageStatus:
@@ -33,6 +34,7 @@ class StageRun:
             stopped=self.stopped,
             deleted=self.deleted,
             reason=self.reason,
+            progress=self.progress,
         )
 
     def stop(self, reason: str) -> None:

@@ -1,19 +1,23 @@
 """A sending account: the mail server, how to log in, and who the mails are from."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from serienmail.domain.address import address_key
+from serienmail.mailing.dkim import DkimKey
 
 
 class Account(BaseModel):
     """One account of the settings; its name is the key it stands under there.
 
     tls: ``starttls`` and ``implicit`` check the server's certificate; ``none`` is for servers on this machine.
+    dkim: the keys that mails are signed with, for several domains or of both kinds; none if the mail server signs.
     connections: at most so many at a time. mails_per_connection: then a connection is replaced, as large
     providers ask for.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     host: str
     port: int = 25
@@ -23,5 +27,13 @@ class Account(BaseModel):
     from_address: str
     from_name: str = ""
     reply_to: str | None = None
+    dkim: tuple[DkimKey, ...] = ()
     connections: int = Field(default=10, ge=1)
     mails_per_connection: int = Field(default=100, ge=1)
+
+    @model_validator(mode="after")
+    def _signs_its_own_mails(self) -> Self:
+        domain = (address_key(self.from_address) or "").rpartition("@")[2]
+        if self.dkim and not any(key.signs_for(domain) for key in self.dkim):
+            raise ValueError("none of its DKIM keys is for the domain of from_address, so nothing would be signed")
+        return self

@@ -1,16 +1,16 @@
-"""Headers and bodies as bytes, ready for the wire (RFC 5322, 2045, 2047, 6532).
+"""A mail with its envelope, and its headers as bytes, ready for the wire (RFC 5322, 2047, 6532).
 
 An own serializer: the standard library's takes milliseconds for a mail, folds a long List-Unsubscribe into invalid
 encoded words, and decodes text that merely looks like one (CVE-2024-6923). It parses what we write in the tests.
 """
 
 import binascii
-import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from serienmail.domain.errors import TemplateFault
 
@@ -21,7 +21,10 @@ _LONGEST_LINE = 998
 _WORD = 66  # a longest word and "Reply-To: " still fit into one line
 _WORD_OCTETS = 39  # as base64 52 characters, with =?utf-8?b?…?= 64
 _PLAIN = re.compile(rf"[!-~]{{1,{_WORD}}}(?: [!-~]{{1,{_WORD}}})*")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*")
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_LONGEST_LOCAL_PART, _LONGEST_ADDRESS = 64, 254  # RFC 5321 4.5.3.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,14 @@ class Mail:
     """A message and its envelope, ready for a mail server.
 
     data: with CRLF line ends, not dot-stuffed. smtputf8: the server must take addresses in UTF-8 (RFC 6531).
+    envelope_id: comes back in delivery reports (RFC 3461 4.4); letters, digits, - and _, or empty for none.
     """
 
     sender: str
     recipient: str
     data: bytes = field(repr=False)
     smtputf8: bool
+    envelope_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +52,31 @@ class Mailbox:
     @classmethod
     def of(cls, address: str, name: str = "") -> "Mailbox":
         """Check the address; TemplateFault if no mail can carry it."""
-        try:
-            parsed = validate_email(address, check_deliverability=False, test_environment=True)
-        except EmailNotValidError:
-            raise TemplateFault("an address can't be written into the mail; correct it in the CRM.") from None
+        local_part, _, domain = address.rpartition("@")
+        if len(local_part) <= _LONGEST_LOCAL_PART and _DOT_ATOM.fullmatch(local_part):
+            checked = f"{local_part}@{_ascii_domain(domain)}"
+            if len(checked) <= _LONGEST_ADDRESS:
+                return cls(checked, name)
+        parsed = _validated(address)
         return cls(f"{parsed.local_part}@{parsed.ascii_domain}", name)
 
     @property
     def domain(self) -> str:
         """What stands after the @."""
         return self.address.rpartition("@")[2]
+
+
+def _validated(address: str) -> ValidatedEmail:
+    try:
+        return validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise TemplateFault("an address can't be written into the mail; correct it in the CRM.") from None
+
+
+@lru_cache(maxsize=10_000)
+def _ascii_domain(domain: str) -> str:
+    """A-labels. Kept, because checking a domain takes as long as all other headers of a mail together."""
+    return str(_validated(f"x@{domain}").ascii_domain)
 
 
 def check_one_line(name: str, value: str) -> str:
@@ -69,7 +89,7 @@ def check_one_line(name: str, value: str) -> str:
 def text_header(name: str, value: str) -> bytes:
     """A header that is read by people. The value is literal: what looks like an encoded word is encoded."""
     check_one_line(name, value)
-    return _folded(name, value.split(" ") if _is_plain(value) else _encoded_words(value))
+    return _folded(name, value.split(" ") if _is_plain(value) else list(_encoded_words(value)))
 
 
 def mailbox_header(name: str, mailbox: Mailbox) -> bytes:
@@ -82,35 +102,10 @@ def mailbox_header(name: str, mailbox: Mailbox) -> bytes:
 
 def fixed_header(name: str, *words: str) -> bytes:
     """A header that is read by programs: folded between its words, never encoded."""
-    if not all(word.isascii() and word.isprintable() for word in words):
+    value = "".join(words)
+    if not (value.isascii() and value.isprintable()):
         raise TemplateFault(f"the header {name} takes nothing but ASCII; check the addresses in the settings.")
     return _folded(name, words)
-
-
-def serialize(headers: Iterable[bytes], *, message_id: str, text: str, html: str) -> bytes:
-    """The whole message. The same arguments give the same bytes, so that a resend is the same message."""
-    lines = [*headers, b"MIME-Version: 1.0\r\n"]
-    parts = [_part(kind, body) for kind, body in (("plain", text), ("html", html)) if body]
-    if len(parts) == 1:
-        return b"".join([*lines, *parts])
-    # "=_" never occurs in quoted-printable text, so the boundary can't either.
-    boundary = "=_" + hashlib.sha256(message_id.encode()).hexdigest()[:24]
-    lines.append(fixed_header("Content-Type", "multipart/alternative;", f'boundary="{boundary}"'))
-    delimiter = f"--{boundary}".encode()
-    lines.append(b"\r\n")
-    for part in parts:
-        lines += [delimiter, b"\r\n", part]
-    return b"".join([*lines, delimiter, b"--\r\n"])
-
-
-def _part(kind: str, body: str) -> bytes:
-    lines = body.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n") + "\r\n"
-    try:
-        encoded = binascii.b2a_qp(lines.encode())
-    except UnicodeEncodeError:
-        raise TemplateFault("the mail would hold half a character; remove it from the data.") from None
-    header = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return header.encode() + encoded
 
 
 def _is_plain(value: str) -> bool:
@@ -127,29 +122,35 @@ def _phrase(name: str) -> list[str]:
 
 def _encoded_words(value: str) -> Iterator[str]:
     """RFC 2047, base64. A character is never split between two words (section 5)."""
-    chunk = b""
-    for character in value:
-        octets = character.encode()
-        if len(chunk) + len(octets) > _WORD_OCTETS:
-            yield _encoded_word(chunk)
-            chunk = b""
-        chunk += octets
-    yield _encoded_word(chunk)
+    octets = value.encode()
+    while len(octets) > _WORD_OCTETS:
+        end = _WORD_OCTETS
+        while octets[end] & 0xC0 == 0x80:  # inside a character
+            end -= 1
+        yield _encoded_word(octets[:end])
+        octets = octets[end:]
+    yield _encoded_word(octets)
 
 
 def _encoded_word(octets: bytes) -> str:
     return f"=?utf-8?b?{binascii.b2a_base64(octets, newline=False).decode()}?="
 
 
-def _folded(name: str, words: Iterable[str]) -> bytes:
+def _folded(name: str, words: Sequence[str]) -> bytes:
     """The words with a space between them, or a new line where the old one would grow too long."""
-    first, *others = words
-    lines = [f"{name}: {first}"]
-    for word in others:
-        if len(lines[-1]) + 1 + len(word) <= _LINE:
+    header = f"{name}: {' '.join(words)}"
+    if len(header) > _LINE:
+        header = "\r\n ".join(_lines(name, words))
+    return f"{header}\r\n".encode()
+
+
+def _lines(name: str, words: Sequence[str]) -> list[str]:
+    lines = [f"{name}: {words[0]}"]
+    for word in words[1:]:
+        if len(lines[-1]) + 2 + len(word) <= _LINE:  # every line but the first begins with a space
             lines[-1] += " " + word
         else:
-            lines.append(" " + word)
-    if max(map(len, lines)) > _LONGEST_LINE:
+            lines.append(word)
+    if max(map(len, lines)) >= _LONGEST_LINE:
         raise TemplateFault(f"the header {name} is longer than a mail may carry; shorten it.")
-    return "\r\n".join([*lines, ""]).encode()
+    return lines

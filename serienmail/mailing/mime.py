@@ -14,7 +14,7 @@ from serienmail.mailing.message import check_one_line, fixed_header
 _HOLE = b"\0"  # where a body goes; no header, base64 or boundary contains it
 _CONTENT_TYPE = re.compile(r"(?!message/|multipart/)[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")  # those can't be base64
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._-]+(?:@[A-Za-z0-9._-]+)?")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9._ -]{1,55}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-](?:[A-Za-z0-9._ -]{0,53}[A-Za-z0-9._-])?")
 _NAME_SECTION = 55  # with " filename*10*=utf-8''" less than 78
 _LONG_LINE = 500
 _PIECES = re.compile(rf"[^>]{{1,{_LONG_LINE}}}>?|>")
@@ -106,22 +106,23 @@ def _file_name(name: str) -> list[str]:
     """The parameter of Content-Disposition; in sections if it is long or more than plain ASCII (RFC 2231)."""
     if _PLAIN_NAME.fullmatch(check_one_line("Content-Disposition", name)):
         return [f'filename="{name}"']
-    sections = [f"{'*' if n else ''}" for n in ()] or list(_name_sections(name))
+    sections = list(_name_sections(name))
     if len(sections) == 1:
         return [f"filename*=utf-8''{sections[0]}"]
-    first, *others = sections
-    words = [f"filename*0*=utf-8''{first}", *(f"filename*{n}*={section}" for n, section in enumerate(others, 1))]
+    charset = ["utf-8''"] + [""] * (len(sections) - 1)  # named once, at the beginning
+    words = [f"filename*{n}*={charset[n]}{section}" for n, section in enumerate(sections)]
     return [*(f"{word};" for word in words[:-1]), words[-1]]
 
 
 def _name_sections(name: str) -> Iterator[str]:
     """Percent-encoded, and never split inside a character: readers decode each section by itself."""
     section = ""
-    for character in map(lambda each: quote(each, safe=""), name):
-        if len(section) + len(character) > _NAME_SECTION:
+    for character in name:
+        octets = quote(character, safe="")
+        if len(section) + len(octets) > _NAME_SECTION:
             yield section
             section = ""
-        section += character
+        section += octets
     yield section
 
 

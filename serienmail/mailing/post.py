@@ -14,7 +14,7 @@ from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
 from serienmail.mailing.builder import render
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox
-from serienmail.mailing.replies import InDoubt, Reply, classify
+from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
 from serienmail.mailing.smtp import SmtpTransport
 from serienmail.mailing.template import compile_template
 
@@ -71,7 +71,7 @@ class Post:
         reply = await self._transport.send(mail)
         if isinstance(reply, InDoubt):
             return Answer(Verdict.IN_DOUBT)
-        return Answer(Verdict(classify(reply).value), f"{reply.code} {reply.text}")
+        return Answer(TREATMENTS[classify(reply)].verdict, f"{reply.code} {reply.text}")
 
 
 class PostOffice:

@@ -6,6 +6,7 @@ python -m tests.histories.record
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -83,13 +84,12 @@ async def _write(name: str, workflow: WorkflowHandle[Any, Any]) -> None:
 
 
 def _impersonal(part: Any) -> Any:
-    """Without the machine it was recorded on: a process is named after its host, a stack trace shows its paths."""
+    """Without the machine it was recorded on: processes are named pid@host, and stack traces show paths."""
     if isinstance(part, list):
         return [_impersonal(item) for item in part]
     if isinstance(part, dict):
-        kept = {name: _impersonal(value) for name, value in part.items() if name != "stackTrace"}
-        return kept | ({"identity": "worker"} if "identity" in kept else {})
-    return part
+        return {name: _impersonal(value) for name, value in part.items() if name != "stackTrace"}
+    return "worker" if isinstance(part, str) and re.match(r"\d+@", part) else part
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Whole mails, built from a claimed row and read back."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -12,8 +13,9 @@ from serienmail.domain.errors import TemplateFault
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder
-from serienmail.mailing.links import Links, MailRef
+from serienmail.mailing.links import LinkKind, Links, MailRef
 from serienmail.mailing.message import Mail
+from serienmail.mailing.mime import Attachment
 
 LINKS = Links("https://mail.example.com", b"k" * 32)
 REF = MailRef(number=7, stage=1, seq=42)
@@ -27,7 +29,14 @@ TEMPLATE = Template(
 )
 
 
-def built(template: Template = TEMPLATE, *, follow_up: bool = False, **changes: Any) -> Mail:
+def built(
+    template: Template = TEMPLATE,
+    *,
+    account: Account = ACCOUNT,
+    follow_up: bool = False,
+    attachments: Sequence[Attachment] = (),
+    **changes: Any,
+) -> Mail:
     claimed = Claimed(
         **{
             "key": StageKey("autumn", REF.stage),
@@ -42,7 +51,7 @@ def built(template: Template = TEMPLATE, *, follow_up: bool = False, **changes: 
             **changes,
         }
     )
-    return MailBuilder(template, ACCOUNT, LINKS, follow_up=follow_up).build(claimed)
+    return MailBuilder(template, account, LINKS, follow_up=follow_up, attachments=attachments).build(claimed)
 
 
 def read(mail: Mail) -> EmailMessage:
@@ -111,6 +120,27 @@ def test_an_address_with_letters_beyond_ascii_before_the_at_asks_for_smtputf8() 
     mail = built(address="jürgen@example.org")
     assert mail.smtputf8
     assert "<jürgen@example.org>\r\n".encode() in mail.data
+
+
+def test_such_letters_in_reply_to_ask_for_smtputf8_too() -> None:
+    account = ACCOUNT.model_copy(update={"reply_to": "jürgen@example.org"})
+    assert built(account=account).smtputf8
+
+
+def test_a_delivery_report_will_name_the_mail() -> None:
+    mail = built()
+    assert LINKS.read(LinkKind.MESSAGE, mail.envelope_id) == REF
+
+
+def test_attachments_go_along_with_each_mail() -> None:
+    price_list = Attachment("Preise für Öfen.pdf", "application/pdf", b"%PDF")
+    (file,) = read(built(attachments=[price_list])).iter_attachments()
+    assert (file.get_filename(), file.get_content()) == (price_list.name, price_list.data)
+
+
+def test_a_body_that_is_empty_for_one_recipient_keeps_its_place_and_the_way_out() -> None:
+    template = Template("autumn", "x", "{% if contact.x %}{{ contact.x }}{% endif %}", "<p>Hallo</p>")
+    assert URL in body(built(template), "plain")
 
 
 def test_a_line_break_in_a_name_starts_no_header() -> None:

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from serienmail.domain.errors import AccountRefused, ServerUnreachable
 from serienmail.mailing.account import Account
 from serienmail.mailing.message import Mail
-from serienmail.mailing.replies import IN_DOUBT, InDoubt, Phase, Reply, ReplyClass, classify
+from serienmail.mailing.replies import IN_DOUBT, InDoubt, Phase, Reply
+from serienmail.mailing.session import Timeouts
 from serienmail.mailing.smtp import SmtpTransport
 from tests.mailing.smtp_server import HANG_UP, SILENCE, Server, listening
 
@@ -27,7 +28,7 @@ async def connected(server: Server, **account: Any) -> AsyncIterator[SmtpTranspo
 @asynccontextmanager
 async def transport_to(port: int, **account: Any) -> AsyncIterator[SmtpTransport]:
     settings = Account(host="127.0.0.1", port=port, from_address="crm@example.com", **account)
-    transport = SmtpTransport(settings, command_timeout=2, answer_timeout=0.2)
+    transport = SmtpTransport(settings, Timeouts(command=2, data=2, answer=0.2))
     try:
         yield transport
     finally:
@@ -54,23 +55,22 @@ async def test_a_message_arrives_byte_for_byte_whatever_its_lines_look_like() ->
 
 
 @pytest.mark.parametrize(
-    ("phase", "answer", "verdict"),
+    ("phase", "answer"),
     [
-        ("mail", "451 4.3.0 later", ReplyClass.DEFERRED),
-        ("rcpt", "451 4.7.1 greylisted", ReplyClass.DEFERRED),
-        ("rcpt", "550 5.1.1 no such user", ReplyClass.REJECTED),
-        ("data", "451 4.3.0 later", ReplyClass.DEFERRED),
-        ("data", "554 5.7.1 no", ReplyClass.REJECTED),
-        ("dot", "451 4.3.0 later", ReplyClass.DEFERRED),
-        ("dot", "554 5.6.0 no", ReplyClass.FAILED),
-        ("rcpt", "421 4.3.2 closing", ReplyClass.DEFERRED),
+        ("mail", "451 4.3.0 later"),
+        ("rcpt", "451 4.7.1 greylisted"),
+        ("rcpt", "550 5.1.1 no such user"),
+        ("data", "451 4.3.0 later"),
+        ("data", "554 5.7.1 no"),
+        ("dot", "451 4.3.0 later"),
+        ("dot", "554 5.6.0 no"),
+        ("rcpt", "421 4.3.2 closing"),
     ],
 )
-async def test_a_refusal_is_a_value_with_the_phase_it_came_in(phase: str, answer: str, verdict: ReplyClass) -> None:
+async def test_a_refusal_is_a_value_with_the_phase_it_came_in(phase: str, answer: str) -> None:
     reply = await sent_to(Server(**{phase: answer}))
     assert isinstance(reply, Reply)
     assert (reply.phase, f"{reply.code} {reply.text}") == (phase, answer)
-    assert classify(reply) is verdict
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_a_server_that_is_silent_before_the_message_is_unreachable() -> No
     async with listening(Server(rcpt=SILENCE)) as port:
         account = Account(host="127.0.0.1", port=port, from_address="crm@example.com")
         with pytest.raises(ServerUnreachable):
-            await SmtpTransport(account, command_timeout=0.2).send(MAIL)
+            await SmtpTransport(account, Timeouts(command=0.2)).send(MAIL)
 
 
 async def test_a_refused_connection_is_unreachable() -> None:
@@ -194,5 +194,5 @@ async def test_an_address_in_utf8_goes_only_where_the_server_takes_it(offered: b
     async with listening(server, smtputf8=offered) as port, transport_to(port) as transport:
         reply = await transport.send(mail)
     assert isinstance(reply, Reply)
-    assert classify(reply) is (ReplyClass.ACCEPTED if offered else ReplyClass.FAILED)
+    assert f"{reply.code} {reply.text}".startswith("250 2.0.0" if offered else "553 5.6.7")
     assert [envelope.rcpt_tos for envelope in server.accepted] == ([["jürgen@example.org"]] if offered else [])

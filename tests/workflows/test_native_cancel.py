@@ -105,13 +105,14 @@ async def test_a_repaired_mass_mail_that_was_partly_sent_keeps_its_selection(wor
 
 async def test_the_delivery_alone_cancelled_stops_the_mass_mail(world: World, server: SlowServer) -> None:
     await world.contacts(12)
-    await world.start("child", due=None, account="slow")
-    await world.until("child", MassMailState.SENDING)
+    await world.start("child", account="slow")
+    await world.until("child", MassMailState.SCHEDULED)
     await world.mails.stop("child", by=OWNER)
-    await world.mails.restart("child", by=OWNER)  # the cancel below is not taken for this stop's
+    await world.mails.restart("child", by=OWNER, now=True)  # the cancel below is not taken for this stop's
     await server.until_in_hand(5)
+    await world.sending("child").cancel()
+    await world.until_closed("child")
     server.go_on()
-    await world.sending("child", epoch=2).cancel()
     status = await world.until("child", MassMailState.STOPPED)
     assert status.reason == ENDED_BY_HAND
     await world.mails.restart("child", by=OWNER)

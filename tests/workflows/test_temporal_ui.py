@@ -30,9 +30,9 @@ async def test_a_waiting_mass_mail_tells_its_name_state_stages_and_last_commands
     await world.until("waiting", MassMailState.SCHEDULED)
     details = await world.details(world.workflow("waiting"))
     due = f"{order.due:%Y-%m-%d %H:%M UTC}"
-    assert "**Autumn** is **scheduled**" in details
-    assert f"| mass mail | everybody selected | waiting | {due} |" in details
-    assert "| follow-up 1 | received | waiting | 7 days after the end |" in details
+    assert "**Autumn**: **scheduled**" in details
+    assert f"- **mass mail** to everybody selected: **waiting**, due {due}" in details
+    assert "- **follow-up 1** to who received the mass mail: **waiting**, due 7 days after the end" in details
     assert f"created by {OWNER}, account marketing, revision 1" in details
     assert f"restart by {OWNER}" in details
     assert "stop by somebody: Only" in details
@@ -49,12 +49,13 @@ async def test_a_delivery_tells_how_far_it_is_and_each_activity_which_recipient(
     await world.start("delivery", due=None, account="slow")
     await server.until_in_hand(5)
     delivery = world.sending("delivery")
-    assert "**0 of 7** handed over" in await world.details(delivery)
+    assert "**0 of 7 handed over**" in await world.details(delivery)
     assert await (await delivery.describe()).static_summary() == "Autumn: mass mail"
+    assert "**sending**, 0 of 7 handed over" in await world.details(world.workflow("delivery"))
     server.go_on()
     await world.mails.wait("delivery")
     details = await world.details(delivery)
-    assert "| sent | 7 |" in details
+    assert "- sent: 7" in details
     told = await summaries(delivery)
     assert [f"recipient {n}" in told for n in range(1, 8)] == [True] * 7
     assert not any(word in f"{details}{told}" for word in ("Quetzal", "example.org"))

@@ -1,0 +1,197 @@
+"""One connection to a mail server that hands over one mail after the other, pipelined where the server offers it."""
+
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from serienmail.domain.errors import ServerUnreachable
+from serienmail.mailing.connection import Connection
+from serienmail.mailing.message import Mail
+from serienmail.mailing.replies import IN_DOUBT, InDoubt, Phase, Reply
+
+_CHUNK = 65_536  # octets; more isn't handed to the socket before it has room
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>]")  # could end a command, or its address
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect and for each command, for 354, for room to write a part of the message, for the answer to
+    the whole of it, and for a connection to lie idle. RFC 5321 4.5.3.2 has at least these for 354, data and answer;
+    giving up the answer earlier makes duplicates.
+    """
+
+    command: float = 60
+    data: float = 120
+    block: float = 180
+    answer: float = 600
+    idle: float = 30
+
+
+class Session:
+    """A conversation after EHLO, TLS and log-in.
+
+    extensions: what the server offered at EHLO, in lower case. mails: begun so far. idle_since: by the loop's clock,
+    when it was put aside.
+    """
+
+    def __init__(self, connection: Connection, extensions: Mapping[str, str], timeouts: Timeouts) -> None:
+        self.mails = 0
+        self.idle_since = 0.0
+        self._connection = connection
+        self._extensions = extensions
+        self._timeouts = timeouts
+        self._clean = True
+
+    @property
+    def is_open(self) -> bool:
+        """The connection is there, and nothing has been said on it that nobody asked for."""
+        return self._connection.is_quiet
+
+    async def is_usable(self) -> bool:
+        """Whether the next mail can go here; after a refused one RSET makes the server forget it. Closed if not."""
+        if not self.is_open:
+            self.close()
+        elif not self._clean:
+            with suppress(ServerUnreachable):
+                self._write(Phase.MAIL, b"RSET\r\n")
+                if (await self._reply(Phase.MAIL)).code >= 400:
+                    self.close()
+        return self.is_open
+
+    async def hand_over(self, mail: Mail, deadline: float | None = None) -> Reply | InDoubt:
+        """The last answer that counts, or IN_DOUBT: the chunk with the final dot was handed to the socket, and no
+        answer came.
+
+        ServerUnreachable before that, and nothing was handed over. deadline: by CLOCK_BOOTTIME, which doesn't stand
+        still in a suspended machine; from then on the dot isn't written any more.
+        """
+        if refusal := self._beyond_its_abilities(mail):
+            return refusal
+        commands = self._commands(mail)
+        self.mails += 1
+        self._clean = False
+        converse = self._all_at_once if "pipelining" in self._extensions else self._one_by_one
+        refusal = await converse(commands) or await self._message(mail.data, deadline)
+        if refusal:
+            return refusal
+        try:
+            answer = await self._reply(Phase.DOT)
+        except ServerUnreachable:
+            return IN_DOUBT
+        self._clean = True
+        return answer
+
+    def leave(self) -> None:
+        """Close with a QUIT whose answer nobody waits for."""
+        if self.is_open:
+            self._write(Phase.MAIL, b"QUIT\r\n")
+            self._connection.close_when_written()
+        else:
+            self.close()
+
+    async def quit(self) -> None:
+        """Close after the server's goodbye, unless it keeps us waiting."""
+        with suppress(ServerUnreachable):
+            self._write(Phase.MAIL, b"QUIT\r\n")
+            await self._reply(Phase.MAIL)
+        self.close()
+
+    def close(self) -> None:
+        """Hang up at once; what isn't written yet never is."""
+        self._connection.close()
+
+    def _beyond_its_abilities(self, mail: Mail) -> Reply | None:
+        if mail.smtputf8 and "smtputf8" not in self._extensions:
+            return Reply(Phase.MAIL, 553, "5.6.7 the mail server takes no address with such letters before the @")
+        limit = self._extensions.get("size", "")
+        if limit.isdecimal() and 0 < int(limit) < len(mail.data):  # RFC 1870: 0 is no limit
+            return Reply(Phase.MAIL, 552, f"5.3.4 the mail server takes no mail over {limit} bytes")
+        return None
+
+    def _commands(self, mail: Mail) -> tuple[tuple[Phase, bytes], ...]:
+        if _FORBIDDEN.search(f"{mail.sender}{mail.recipient}{mail.envelope_id}"):
+            raise ValueError("an envelope holds a character that could begin a second command")
+        sender, recipient = f"MAIL FROM:<{mail.sender}>", f"RCPT TO:<{mail.recipient}>"
+        if "size" in self._extensions:
+            sender += f" SIZE={len(mail.data)}"
+        if mail.smtputf8:
+            sender += " BODY=8BITMIME SMTPUTF8"  # RFC 6531 3.1: who offers the one offers the other
+        if "dsn" in self._extensions and mail.envelope_id:
+            sender += f" RET=HDRS ENVID={mail.envelope_id}"
+            recipient += " NOTIFY=FAILURE,DELAY"
+        return (
+            (Phase.MAIL, f"{sender}\r\n".encode()),
+            (Phase.RCPT, f"{recipient}\r\n".encode()),
+            (Phase.DATA, b"DATA\r\n"),
+        )
+
+    async def _one_by_one(self, commands: tuple[tuple[Phase, bytes], ...]) -> Reply | None:
+        for phase, command in commands:
+            self._write(phase, command)
+            reply = await self._reply(phase)
+            if reply.code >= 400:
+                return reply
+        return None
+
+    async def _all_at_once(self, commands: tuple[tuple[Phase, bytes], ...]) -> Reply | None:
+        """RFC 2920: one write, then as many replies. The first refusal, also if the connection breaks after it."""
+        self._write(Phase.MAIL, b"".join([command for _, command in commands]))
+        replies: list[Reply] = []
+        try:
+            for phase, _ in commands:
+                replies.append(await self._reply(phase))
+        except ServerUnreachable:
+            if not any(reply.code >= 400 for reply in replies):
+                raise
+        refusals = [reply for reply in replies if reply.code >= 400]
+        if not refusals:
+            return None
+        if replies[-1].phase is Phase.DATA and replies[-1].code < 400:
+            await self._take_back(recipient_refused=replies[1].code >= 400)
+        return refusals[0]
+
+    async def _take_back(self, *, recipient_refused: bool) -> None:
+        """It wants a message that has nowhere to go: an empty one (RFC 2920 3.1), whatever it answers to that.
+
+        Not if it accepted the recipient and refused the sender: that recipient might get it.
+        """
+        if not recipient_refused:
+            self.close()
+            return
+        with suppress(ServerUnreachable):
+            self._write(Phase.DOT, b".\r\n")
+            await self._reply(Phase.DOT)
+
+    async def _message(self, data: bytes, deadline: float | None) -> Reply | None:
+        """Write all of it; a refusal if the server gives one before it has seen the end."""
+        stuffed = _stuffed(data)
+        last = (len(stuffed) - 1) // _CHUNK * _CHUNK
+        for start in range(0, last + 1, _CHUNK):
+            if start:
+                await self._connection.room(self._timeouts.block)
+            if self._connection.has_reply:
+                refusal = await self._reply(Phase.DATA)
+                self.close()
+                return refusal
+            if start == last and deadline is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= deadline:
+                self.close()
+                raise ServerUnreachable("the mail server took too long to ask for the message; it will be tried again.")
+            self._write(Phase.DATA, stuffed[start : start + _CHUNK])
+        return None
+
+    def _write(self, phase: Phase, data: bytes) -> None:
+        self._connection.write(phase, data)
+
+    async def _reply(self, phase: Phase) -> Reply:
+        seconds = {Phase.DATA: self._timeouts.data, Phase.DOT: self._timeouts.answer}.get(phase, self._timeouts.command)
+        return await self._connection.reply(phase, seconds)
+
+
+def _stuffed(data: bytes) -> bytes:
+    """With the final dot, and every other one at a line's begin doubled (RFC 5321 4.5.2)."""
+    if data.startswith(b"."):
+        data = b"." + data
+    end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
+    return data.replace(b"\r\n.", b"\r\n..") + end
