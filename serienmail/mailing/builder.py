@@ -11,6 +11,7 @@ from serienmail.domain.delivery import Claimed
 from serienmail.domain.salutation import salutation
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
+from serienmail.mailing.dkim import DkimSigner
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox, fixed_header, mailbox_header, text_header
 from serienmail.mailing.mime import Attachment, InlineImage, Skeleton
@@ -37,6 +38,7 @@ class MailBuilder:
         self._shared_headers = _shared_headers(self._sender, account.reply_to, follow_up=follow_up)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
+        self._signer = DkimSigner(account.dkim)
         self._skeleton = Skeleton(text=self._has_text, html=self._has_html, attachments=attachments)
 
     def build(self, claimed: Claimed) -> Mail:
@@ -56,6 +58,7 @@ class MailBuilder:
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
         )
         data = self._skeleton.message(headers, *self._bodies(rendered, claimed, ref, unsubscribe_url))
+        data = self._signer.sign(data) + data
         return Mail(
             sender=self._sender.address,
             recipient=recipient.address,

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from serienmail.domain.errors import EnvironmentFault
@@ -48,7 +47,7 @@ async def _reachable(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         begun = engine.begin()
         connection = await begun.__aenter__()
-    except (OSError, OperationalError) as error:
+    except Exception as error:  # while it connects, asyncpg's own exceptions come through as they are
         raise EnvironmentFault(
             "the database can't be reached; check SERIENMAIL_DATABASE_URL and that the server runs."
         ) from error

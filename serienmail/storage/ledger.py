@@ -44,6 +44,11 @@ class Ledger:
             mine = and_(stage_row(key), stage.c.epoch == epoch)
             await connection.execute(update(stage).where(mine).values(open=False))
 
+    async def close_all(self, mass_mail_id: str) -> None:
+        """Nothing of any stage is claimed before it is opened again: whoever sent for it is lost, or will be."""
+        async with self._database.write() as connection:
+            await connection.execute(update(stage).where(stage.c.mass_mail_id == mass_mail_id).values(open=False))
+
     async def plan(self, key: StageKey, slice_size: int | None, now: datetime) -> Plan:
         """Settle rows that were handed over too long ago, then say what is due.
 

@@ -1,18 +1,23 @@
 """Whole mails, built from a claimed row and read back."""
 
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.errors import TemplateFault
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder
+from serienmail.mailing.dkim import DkimKey
 from serienmail.mailing.links import LinkKind, Links, MailRef
 from serienmail.mailing.message import Mail
 from serienmail.mailing.mime import Attachment
@@ -153,3 +158,17 @@ def test_an_address_that_no_mail_can_carry_is_refused_without_naming_it() -> Non
         built(address="no address")
     assert "no address" not in str(fault.value)
 
+
+
+def test_a_mail_is_signed_with_its_account_s_keys_and_the_signature_holds() -> None:
+    private = Ed25519PrivateKey.generate()
+    key = DkimKey(domain="example.com", selector="s1", private_key=private)
+    account = Account(host="127.0.0.1", from_address="mailing@example.com", dkim=(key,))
+    mail = built(account=account)
+    published = base64.b64encode(private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+    def txt(_name: bytes, timeout: int = 5) -> bytes:
+        return b"v=DKIM1; k=ed25519; p=" + published
+
+    assert dkim.verify(mail.data, dnsfunc=txt)
+    assert not dkim.verify(mail.data.replace(b"Subject: ", b"Subject: Re: "), dnsfunc=txt)
