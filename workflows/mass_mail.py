@@ -58,7 +58,6 @@ class MassMailWorkflow:
         publishing = asyncio.create_task(self._publishing())
         try:
             await self._stoppable(self._campaign.stages[0], self._mass_mail)
-            await self._follow_ups()
             await self._finish()
         except asyncio.CancelledError:
             self._campaign.end(MassMailState.STOPPED, CANCELLED)
@@ -218,10 +217,14 @@ class MassMailWorkflow:
             await ended(workflow.start_child_workflow(DeliveryWorkflow.run, run, **child))
 
     async def _finish(self) -> None:
-        """Finished by itself if everybody got it, else by hand; send again as often as wanted."""
+        """Follow up; then finished by itself if everybody got it, else by hand; send again as often as wanted."""
         asked = self._campaign
         while not asked.deleted:
-            self._campaign.end(*await self._state_at_the_end())
+            await self._follow_ups()
+            at_the_end = await self._state_at_the_end()
+            if asked.deleted or not all(stage.phase.is_ended for stage in asked.used_stages):
+                continue  # a command came meanwhile: the end, or one more follow-up
+            self._campaign.end(*at_the_end)
             if asked.status().state.is_final:
                 return
             await workflow.wait_condition(lambda: asked.finish_asked or asked.again_asked or asked.deleted)
