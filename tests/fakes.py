@@ -128,10 +128,12 @@ class FakeTransport:
     def __init__(self, reply: Reply | InDoubt | None = None) -> None:
         self.reply = reply or Reply(Phase.DOT, 250, "2.0.0 ok")
         self.sent: list[Mail] = []
+        self.deadlines: list[float | None] = []
         self.closed = False
 
-    async def send(self, mail: Mail) -> Reply | InDoubt:
+    async def send(self, mail: Mail, *, deadline: float | None = None) -> Reply | InDoubt:
         self.sent.append(mail)
+        self.deadlines.append(deadline)
         return self.reply
 
     async def close(self) -> None:

@@ -67,6 +67,7 @@ class Claimed:
     tracked: the pixel goes in: the mass mail measures opens and this recipient agreed to it.
     contact: merge fields; empty fields are empty strings or None.
     attempts: hand-overs so far, this one included.
+    hand_over_by: seconds on CLOCK_BOOTTIME; a mail whose final dot isn't written by then must not go any more.
     """
 
     key: StageKey
@@ -79,6 +80,7 @@ class Claimed:
     message_id: str
     dated_at: datetime
     attempts: int = 1
+    hand_over_by: float | None = None
 
 
 class Verdict(StrEnum):
@@ -118,6 +120,8 @@ class Outcome:
     next_try_at: datetime | None = None
 
 
+CLAIM_TO_DOT = timedelta(minutes=5)
+"""A process that slept longer than this with a claim in hand gives it back: others may have judged the row by now."""
 HAND_OVER_LIMIT = timedelta(minutes=20)
 """A row handed over longer ago than this, without an outcome, is in doubt (claim to dot 5 min, dot to reply 10 min)."""
 

@@ -38,8 +38,8 @@ class MailBuilder(Protocol):
 class MailTransport(Protocol):
     """Hands mails over on one account."""
 
-    async def send(self, mail: Mail) -> Reply | InDoubt:
-        """TransportFailure if nothing was handed over."""
+    async def send(self, mail: Mail, *, deadline: float | None = None) -> Reply | InDoubt:
+        """TransportFailure if nothing was handed over, as from the deadline (seconds on CLOCK_BOOTTIME) on."""
 
     async def close(self) -> None:
         """End all connections."""
@@ -68,7 +68,7 @@ class Post:
         except Exception:
             log.exception("a mail could not be built: %s, stage %s, seq %s", *_which(claimed))
             return Answer(Verdict.FAILED, "the mail could not be built; the worker's log has the details")
-        reply = await self._transport.send(mail)
+        reply = await self._transport.send(mail, deadline=claimed.hand_over_by)
         if isinstance(reply, InDoubt):
             return Answer(Verdict.IN_DOUBT)
         return Answer(TREATMENTS[classify(reply)].verdict, f"{reply.code} {reply.text}")

@@ -12,6 +12,7 @@ from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import IN_DOUBT, InDoubt, Phase, Reply
 
 _CHUNK = 65_536  # octets; more isn't handed to the socket before it has room
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts its sleep in the latter
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>]")  # could end a command, or its address
 
 
@@ -175,7 +176,7 @@ class Session:
                 refusal = await self._reply(Phase.DATA)
                 self.close()
                 return refusal
-            if start == last and deadline is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= deadline:
+            if start == last and deadline is not None and time.clock_gettime(_SINCE_BOOT) >= deadline:
                 self.close()
                 raise ServerUnreachable("the mail server took too long to ask for the message; it will be tried again.")
             self._write(Phase.DATA, stuffed[start : start + _CHUNK])

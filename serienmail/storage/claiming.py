@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +14,7 @@ from sqlalchemy import Select, and_, bindparam, exists, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from serienmail.domain.delivery import Claimed, SliceJob, StageKey
+from serienmail.domain.delivery import CLAIM_TO_DOT, Claimed, SliceJob, StageKey
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import OPEN_STATES, DeliveryState
@@ -23,6 +25,10 @@ from serienmail.storage.rows import is_due, rows_of, stage_row
 from serienmail.storage.tables import contact, delivery, mass_mail, stage, suppression
 
 log = logging.getLogger(__name__)
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts its sleep in the latter
+
+LOOKS_AGAIN_AFTER = 0.5
+"""Seconds, the first time; then twice as long each time, up to 5."""
 
 MessageId = Callable[[str, int, int, int], str]
 """(account, mass mail's number, stage, seq) → Message-ID, always the same one for the same mail."""
@@ -33,6 +39,9 @@ class _Request:
     job: SliceJob
     now: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
+    hand_over_by: float = field(
+        default_factory=lambda: time.clock_gettime(_SINCE_BOOT) + CLAIM_TO_DOT.total_seconds()
+    )
 
 
 class Claims:
@@ -49,36 +58,45 @@ class Claims:
 
     async def _claim_group(self, requests: Sequence[_Request]) -> Sequence[Claimed | None]:
         """A row for each request, in one transaction. Tokens are the requests' own: if the commit's answer is lost,
-        the rows that carry them were claimed by it.
+        the rows that carry them were claimed by it, and nobody else will ever hand them over.
         """
         try:
-            return await self._claim_once(requests)
+            claimed = await self._claim_once(requests)
         except (SQLAlchemyError, OSError, EnvironmentFault):
-            log.warning("a group of claims got no answer from the database; looking for its tokens")
-            await asyncio.sleep(0.5)
-            return await self._claim_once(requests, again=True)
-
-    async def _claim_once(self, requests: Sequence[_Request], again: bool = False) -> list[Claimed | None]:
-        by_slice: dict[SliceJob, list[_Request]] = {}
-        for request in requests:
-            by_slice.setdefault(request.job, []).append(request)
-        claimed: dict[str, Claimed] = {}
-        async with self._database.write() as connection:
-            for job in sorted(by_slice, key=_lock_order):
-                waiting = by_slice[job]
-                if again:  # what was committed stands, even if the stage has been closed since
-                    claimed |= await self._found(connection, job, waiting)
-                    waiting = [request for request in waiting if request.token not in claimed]
-                if waiting and await _lock_stage(connection, job):
-                    claimed |= await self._claim_slice(connection, job, waiting)
+            claimed = await self._look_for(requests)
+            if not claimed:  # it wasn't committed
+                raise
         return [claimed.get(request.token) for request in requests]
 
-    async def _found(
-        self, connection: AsyncConnection, job: SliceJob, requests: Sequence[_Request]
-    ) -> dict[str, Claimed]:
-        mine = _claimable(job).where(delivery.c.token.in_([request.token for request in requests]))
-        rows = (await connection.execute(mine.where(delivery.c.state == DeliveryState.HANDING_OVER))).mappings()
-        return {row["token"]: self._claimed(job, row, row["token"], row["dated_at"], row["attempts"]) for row in rows}
+    async def _claim_once(self, requests: Sequence[_Request]) -> dict[str, Claimed]:
+        claimed: dict[str, Claimed] = {}
+        async with self._database.write() as connection:
+            for job, waiting in _by_slice(requests):
+                if await _lock_stage(connection, job):
+                    claimed |= await self._claim_slice(connection, job, waiting)
+        return claimed
+
+    async def _look_for(self, requests: Sequence[_Request]) -> dict[str, Claimed]:
+        """What of these was committed, even if the stage has been closed since; returns when the database answers."""
+        delay = LOOKS_AGAIN_AFTER
+        while True:
+            log.warning("a group of claims got no answer from the database; looking for its tokens in %.1f s", delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 5.0)
+            with suppress(SQLAlchemyError, OSError, EnvironmentFault):
+                async with self._database.write() as connection:
+                    return await self._found(connection, requests)
+
+    async def _found(self, connection: AsyncConnection, requests: Sequence[_Request]) -> dict[str, Claimed]:
+        found: dict[str, Claimed] = {}
+        for job, lost in _by_slice(requests):
+            # claims hold a share of this lock: a commit that is still on its way is waited for
+            await connection.execute(select(stage.c.number).where(stage_row(job.key)).with_for_update())
+            by_token = {request.token: request for request in lost}
+            mine = _claimable(job).where(delivery.c.token.in_(by_token))
+            rows = (await connection.execute(mine.where(delivery.c.state == DeliveryState.HANDING_OVER))).mappings()
+            found |= {row["token"]: self._claimed(by_token[row["token"]], row, row["attempts"]) for row in rows}
+        return found
 
     async def _claim_slice(
         self, connection: AsyncConnection, job: SliceJob, requests: Sequence[_Request]
@@ -95,28 +113,36 @@ class Claims:
                 if await _excluded_now(connection, job, row, taken):
                     continue
                 request = waiting.pop(0)
-                dated_at = row["dated_at"] or request.now
-                mine = self._claimed(job, row, request.token, dated_at, row["attempts"] + 1)
+                mine = self._claimed(request, row, row["attempts"] + 1)
                 claimed[request.token] = mine
                 values.append(_claim_values(mine, job, request.now, row["address_key"]))
             if values:
                 await connection.execute(_CLAIM, values)
         return claimed
 
-    def _claimed(self, job: SliceJob, row: Mapping[str, Any], token: str, dated_at: datetime, attempts: int) -> Claimed:
-        number = row["number"]
+    def _claimed(self, request: _Request, row: Mapping[str, Any], attempts: int) -> Claimed:
+        job, number = request.job, row["number"]
         return Claimed(
             key=job.key,
             seq=row["seq"],
-            token=token,
+            token=request.token,
             number=number,
             address=row["email"],
             contact=merge_fields(row),
             tracked=job.measured and row["tracking"],
             message_id=row["message_id"] or self._message_id(job.account, number, job.key.stage, row["seq"]),
-            dated_at=dated_at,
+            dated_at=row["dated_at"] or request.now,
             attempts=attempts,
+            hand_over_by=request.hand_over_by,
         )
+
+
+def _by_slice(requests: Sequence[_Request]) -> list[tuple[SliceJob, list[_Request]]]:
+    """In one order for everybody, else PostgreSQL finds deadlocks."""
+    by_slice: dict[SliceJob, list[_Request]] = {}
+    for request in requests:
+        by_slice.setdefault(request.job, []).append(request)
+    return sorted(by_slice.items(), key=lambda slice: _lock_order(slice[0]))
 
 
 def _lock_order(job: SliceJob) -> tuple[str, int, int]:

@@ -1,5 +1,7 @@
 """The post office: what an answer of the mail server means for one recipient."""
 
+from dataclasses import replace
+
 import pytest
 
 from serienmail.domain.delivery import Answer, Verdict
@@ -54,6 +56,13 @@ async def test_a_mail_that_cannot_be_built_fails_alone_and_nothing_is_sent() -> 
     answer = await post.deliver(claimed(1))
     assert (answer.verdict, transport.sent) == (Verdict.FAILED, [])
     assert "contact.city" in answer.reply
+
+
+async def test_a_claim_s_time_limit_goes_to_the_mail_server_s_session() -> None:
+    transport = FakeTransport()
+    post = await post_of(transport)
+    await post.deliver(replace(claimed(1), hand_over_by=12.5))
+    assert transport.deadlines == [12.5]
 
 
 async def test_a_template_is_read_once_for_a_whole_stage() -> None:

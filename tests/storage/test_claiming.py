@@ -1,6 +1,7 @@
 """A claim is one caller's alone, and consent and address are those of its moment."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -27,6 +28,8 @@ async def test_a_claim_brings_all_that_the_mail_needs(database: Database) -> Non
     assert (claimed.key, claimed.seq, claimed.number, claimed.attempts) == (KEY, 1, 1, 1)
     assert (claimed.address, claimed.contact["first_name"]) == ("Ida@Example.org", "Ida")
     assert (claimed.tracked, claimed.message_id, claimed.dated_at) == (True, "<1.0.1@main>", NOON)
+    assert claimed.hand_over_by is not None
+    assert claimed.hand_over_by > time.clock_gettime(time.CLOCK_MONOTONIC)
     (row,) = await rows(database)
     assert (row.state, row.token, row.handed_over_at, row.epoch) == ("handing_over", claimed.token, NOON, 1)
     assert (row.template, row.message_id, row.attempts) == ("autumn@1", "<1.0.1@main>", 1)
