@@ -191,11 +191,14 @@ async def _dev() -> None:
     async with embedded(Path(".serienmail/dev"), FIXED, keep=True) as environment:
         console.print(f"Temporal UI   {environment.ui_url}")
         console.print(f"web           {environment.web_url}")
-        console.print(f"inbox         {environment.folder / 'inbox'} (SMTP on port {environment.inbox.port})")
+        inbox = environment.folder.absolute() / "inbox"
+        console.print(f"inbox         {inbox} (SMTP on port {environment.inbox.port})", soft_wrap=True)
         console.print("\nTo work with it from another terminal:\n")
+        console.print(f"export PATH='{Path(sys.executable).parent}':\"$PATH\"", soft_wrap=True)
         for name, value in environment.variables.items():
             console.print(f"export {name}='{value}'", soft_wrap=True)
-        console.print("\nCtrl-C ends it; its data stay.")
+        console.print("\nThen import contacts, add templates, start a mass mail: 'serienmail --help'.")
+        console.print("Ctrl-C ends it; its data stay.")
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Update, and_, bindparam, insert, select, true, update
+from sqlalchemy import Update, and_, bindparam, insert, or_, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,12 +40,14 @@ class Outcomes:
                 delay = min(delay * 2, 5.0)
 
     async def _record_group(self, outcomes: Sequence[Outcome]) -> Sequence[None]:
+        # one order for all writers, else PostgreSQL finds deadlocks
+        in_order = sorted(outcomes, key=lambda o: (o.key.mass_mail_id, o.key.stage, o.seq))
         async with self._database.write() as connection:
-            # one order for all writers, else PostgreSQL finds deadlocks
-            for outcome in sorted(outcomes, key=lambda o: (o.key.mass_mail_id, o.key.stage, o.seq)):
-                matched = await connection.execute(_STATEMENTS[outcome.state], _values(outcome))
-                if not matched.rowcount and not await _is_recorded(connection, outcome):
-                    await connection.execute(insert(event).values(_late_reply(outcome)))
+            for state, alike in groupby(in_order, key=lambda o: o.state):  # in one statement: most are sent
+                await connection.execute(_STATEMENTS[state], [_values(outcome) for outcome in alike])
+            late = await _not_recorded(connection, in_order)
+            if late:
+                await connection.execute(insert(event), [_late_reply(outcome) for outcome in late])
         return [None] * len(outcomes)
 
 
@@ -64,11 +67,16 @@ def _values(outcome: Outcome) -> dict[str, Any]:
 _NOT_FINISHED = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 
-async def _is_recorded(connection: AsyncConnection, outcome: Outcome) -> bool:
-    """Whether it is there already: the answer to the commit was lost, and this is the second try."""
-    this = and_(rows_of(outcome.key), delivery.c.seq == outcome.seq, delivery.c.token == outcome.token)
-    same = select(delivery.c.seq).where(this, delivery.c.state == outcome.state)
-    return (await connection.execute(same)).first() is not None
+async def _not_recorded(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those that their rows don't show. What an earlier try recorded, whose answer was lost, they do show."""
+    late: list[Outcome] = []
+    for key, same_stage in groupby(outcomes, key=lambda o: o.key):
+        asked = list(same_stage)
+        these = and_(rows_of(key), delivery.c.seq.in_([outcome.seq for outcome in asked]))
+        rows = await connection.execute(select(delivery.c.seq, delivery.c.token, delivery.c.state).where(these))
+        shown = {tuple(row) for row in rows}
+        late += [outcome for outcome in asked if (outcome.seq, outcome.token, outcome.state) not in shown]
+    return late
 
 
 def _late_reply(outcome: Outcome) -> dict[str, Any]:
@@ -86,7 +94,8 @@ def _late_reply(outcome: Outcome) -> dict[str, Any]:
 def _statement(state: DeliveryState) -> Update:
     in_hand = delivery.c.state == DeliveryState.HANDING_OVER
     if state is DeliveryState.SENT:
-        in_hand = delivery.c.state.in_([*_NOT_FINISHED, DeliveryState.HANDING_OVER, DeliveryState.UNKNOWN])
+        may_be = (*_NOT_FINISHED, DeliveryState.HANDING_OVER, DeliveryState.UNKNOWN)
+        in_hand = or_(*(delivery.c.state == state for state in may_be))  # IN can't be executed for many at once
     # a row that was ever in doubt may have arrived: it is never called rejected or failed
     not_doubted = ~delivery.c.doubted if state in (DeliveryState.REJECTED, DeliveryState.FAILED) else true()
     statement = update(delivery).where(
