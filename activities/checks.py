@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from serienmail.domain.errors import PlaceholderMissing
+from serienmail.domain.errors import PlaceholderMissing, TemplateFault
 
 Batches = AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]
 """Batches of (any id, merge fields)."""
 Check = Callable[[Mapping[str, Any]], None]
-"""Renders a mail for these merge fields; raises PlaceholderMissing if one is empty."""
+"""Renders a mail for these merge fields; raises PlaceholderMissing if one is empty, or another TemplateFault."""
 
 
 class Templates(Protocol):
@@ -20,7 +20,7 @@ class Templates(Protocol):
 
 
 async def unfilled(batches: Batches, templates: Templates, names: Sequence[str]) -> dict[int, str]:
-    """The ids that can't fill one of the templates, each with the first placeholder that is empty."""
+    """The ids that can't be written to, each with the first placeholder that is empty, or what else is wrong."""
     checks = [await templates.check(name) for name in dict.fromkeys(names)]
     missing: dict[int, str] = {}
     async for batch in batches:
@@ -41,4 +41,6 @@ def _first_missing(checks: Sequence[Check], contact: Mapping[str, Any]) -> str |
             check(contact)
     except PlaceholderMissing as error:
         return error.placeholder
+    except TemplateFault as fault:  # such as a line break in a name that the subject uses
+        return str(fault).rstrip(".")
     return None

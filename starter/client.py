@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from serienmail.domain.campaign import MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Restart, SendAgain, Stop
 from serienmail.domain.criteria import Criterion
-from serienmail.domain.errors import AlreadyExists, CommandRefused
+from serienmail.domain.errors import AlreadyExists, CommandRefused, EnvironmentFault
 from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.selection import Selection
 from serienmail.domain.states import Folder, MassMailState
@@ -139,7 +139,7 @@ class MassMails:
     async def submit(self, mass_mail_id: str, command: Command) -> Status:
         """Give a command and wait for its answer; CommandRefused says why it changes nothing.
 
-        If no worker answers in time, the command is left as a signal and the status of before is returned.
+        If no worker can answer in time, the command is left as a signal and the status of before is returned.
         """
         listed = await self.services.mass_mails.get(mass_mail_id)
         handle = self._handle(mass_mail_id)
@@ -150,14 +150,20 @@ class MassMails:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
             raise CommandRefused(reason) from None
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            raise CommandRefused(_not_running(listed)) from None
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise CommandRefused(_not_running(listed)) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             if not patience.expired():
                 raise asyncio.CancelledError from None  # somebody else's cancellation, which the SDK hides
+        await self._leave(handle, command)
+        return listed.status
+
+    async def _leave(self, handle: WorkflowHandle[MassMailWorkflow, Status], command: Command) -> None:
+        """As a signal, which is obeyed as soon as a worker can."""
+        try:
             await handle.signal(command.kind, command)
-            return listed.status
+        except RPCError as error:
+            raise EnvironmentFault(f"Temporal took no command ({error.status.name.lower()}); try again soon.") from None
 
     async def status(self, mass_mail_id: str) -> Report:
         """How it is; the workflow's last word if no worker answers."""

@@ -45,6 +45,15 @@ class Recurring:
     next_at: datetime | None
 
 
+_NO_CRON = "'{}' is no cron expression; write minute, hour, day, month, weekday, e.g. '0 9 * * 1'."
+
+
+def _check_cron(cron: str) -> None:
+    """Five fields and no shorthand: '@every 1s' would mail everybody each second."""
+    if len(cron.split()) != 5:
+        raise InvalidOrder(_NO_CRON.format(cron))
+
+
 class Schedules:
     """The schedules of one installation. An order's id is its schedule's."""
 
@@ -59,6 +68,7 @@ class Schedules:
     async def create(self, order: MassMail, cron: str, time_zone: str) -> None:
         """Start this order at each time of a cron expression, with the template revisions of today."""
         _check_time_zone(time_zone)
+        _check_cron(cron)
         order = (await self.prepare(order)).order
         action = ScheduleActionStartWorkflow(
             RecurringMassMailWorkflow.run,
@@ -80,9 +90,7 @@ class Schedules:
         except RPCError as error:
             if error.status is not RPCStatusCode.INVALID_ARGUMENT:
                 raise
-            raise InvalidOrder(
-                f"'{cron}' is no cron expression; write minute, hour, day, month, weekday, e.g. '0 9 * * 1'."
-            ) from None
+            raise InvalidOrder(_NO_CRON.format(cron)) from None
 
     async def list(self) -> Sequence[Recurring]:
         """All of them, by id. A new one may take a moment to appear."""

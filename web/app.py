@@ -78,5 +78,5 @@ def _without_people(line: logging.LogRecord) -> bool:
     """An access log with tokens would let its readers unsubscribe people; with addresses of clients, identify them."""
     if isinstance(line.args, tuple) and len(line.args) == 5:  # uvicorn's: client, method, path, version, status
         _client, method, path, version, status = line.args
-        line.args = ("-", method, f"/{str(path).split('/')[1]}", version, status)
+        line.args = ("-", method, f"/{str(path).lstrip('/').split('/')[0]}", version, status)
     return True

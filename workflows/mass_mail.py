@@ -27,10 +27,10 @@ from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_at_the_end
 from workflows import names, options, progress
-from workflows.delivery import DeliveryRun, DeliveryWorkflow, News
+from workflows.delivery import DeliveryRun, DeliveryWorkflow
 from workflows.draining import cancel_all, drained, ended
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
-from workflows.requests import read
+from workflows.requests import read, read_news
 
 ENDED_BY_HAND = f"its delivery was ended in the {TEMPORAL_UI}; restart it to go on"
 CANCELLED = "cancelled in Temporal; 'serienmail repair' brings it back"
@@ -42,7 +42,10 @@ class _Halted(Exception):
 
 @workflow.defn
 class MassMailWorkflow:
-    """Stays open while it is stopped; its signals are safe to send from the Temporal UI."""
+    """Stays open while it is stopped; its signals are safe to send from the Temporal UI.
+
+    They take any number of inputs, since one that can't be called would block the run for ever.
+    """
 
     @workflow.init
     def __init__(self, run: MassMailRun) -> None:
@@ -73,34 +76,34 @@ class MassMailWorkflow:
         return self._campaign.status()
 
     @workflow.signal
-    def edit(self, command: Any = None) -> None:
+    def edit(self, *inputs: Any) -> None:
         """Change what isn't sent yet: an Edit."""
-        self._campaign.obey(read(Edit, command), workflow.now())
+        self._campaign.obey(read(Edit, inputs), workflow.now())
 
     @workflow.signal
-    def stop(self, command: Any = None) -> None:
+    def stop(self, *inputs: Any) -> None:
         """Send nothing more until a restart: a Stop."""
-        self._campaign.obey(read(Stop, command), workflow.now())
+        self._campaign.obey(read(Stop, inputs), workflow.now())
 
     @workflow.signal
-    def restart(self, command: Any = None) -> None:
+    def restart(self, *inputs: Any) -> None:
         """Go on where the ledger is: a Restart."""
-        self._campaign.obey(read(Restart, command), workflow.now())
+        self._campaign.obey(read(Restart, inputs), workflow.now())
 
     @workflow.signal
-    def delete(self, command: Any = None) -> None:
+    def delete(self, *inputs: Any) -> None:
         """Send nothing more, ever: a Delete."""
-        self._campaign.obey(read(Delete, command), workflow.now())
+        self._campaign.obey(read(Delete, inputs), workflow.now())
 
     @workflow.signal
-    def finish(self, command: Any = None) -> None:
+    def finish(self, *inputs: Any) -> None:
         """Leave out who got none: a Finish."""
-        self._campaign.obey(read(Finish, command), workflow.now())
+        self._campaign.obey(read(Finish, inputs), workflow.now())
 
     @workflow.signal
-    def send_again(self, command: Any = None) -> None:
+    def send_again(self, *inputs: Any) -> None:
         """Look again at who got none: a SendAgain."""
-        self._campaign.obey(read(SendAgain, command), workflow.now())
+        self._campaign.obey(read(SendAgain, inputs), workflow.now())
 
     @workflow.update
     def submit(self, command: Command) -> Status:
@@ -115,8 +118,9 @@ class MassMailWorkflow:
             raise ApplicationError(refused, type="CommandRefused")
 
     @workflow.signal
-    def stage_tells(self, news: News | None = None) -> None:
+    def stage_tells(self, *inputs: Any) -> None:
         """From a stage's own workflow: how far it is, and whether nothing can go out for a while."""
+        news = read_news(inputs)
         for stage in self._campaign.used_stages:
             if news is None or stage.number != news.stage or not stage.phase.goes_out:
                 continue

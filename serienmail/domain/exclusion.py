@@ -41,5 +41,5 @@ _WORDS = {
     Exclusion.IGNORED: "ignored by criteria",
     Exclusion.CONTACT_GONE: "contact was deleted",
     Exclusion.DUPLICATE: "duplicate of an address that is already in",
-    Exclusion.PLACEHOLDER_MISSING: "a placeholder is empty",
+    Exclusion.PLACEHOLDER_MISSING: "a placeholder is empty or can't be used",
 }

@@ -44,7 +44,7 @@ class Loaded:
         if self.missing:
             listed = ", ".join(f"{name} for {count}" for name, count in sorted(self.missing.items()))
             return (
-                f"Placeholders are empty for some recipients ({listed}): "
+                f"Placeholders are empty or can't be used for some recipients ({listed}): "
                 "give defaults in the template, complete the contacts, or order to exclude them."
             )
         if self.counts.will_receive == 0:

@@ -19,7 +19,7 @@ class TemplateRef:
     def parse(cls, text: str) -> "TemplateRef":
         """Read ``name@revision``; InvalidOrder if it isn't one."""
         name, _, revision = text.partition("@")
-        if not name or not revision.isdecimal():
+        if not name or not revision.isdecimal() or len(revision) > 9:
             raise InvalidOrder(f"'{text}' names no template revision; write it as name@revision, e.g. autumn@1.")
         return cls(name, int(revision))
 

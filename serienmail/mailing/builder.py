@@ -44,7 +44,7 @@ class MailBuilder:
     def build(self, claimed: Claimed) -> Mail:
         """The mail for this recipient, the same bytes each time; TemplateFault if there can be none."""
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
-        recipient = Mailbox.of(claimed.address, _display_name(claimed.contact))
+        recipient = Mailbox.of(claimed.address, display_name(claimed.contact))
         unsubscribe_url = self._links.unsubscribe_url(ref)
         rendered = render(self._template, claimed.contact, unsubscribe_url)
         headers = (
@@ -95,7 +95,8 @@ def _shared_headers(sender: Mailbox, reply_to: str | None, *, follow_up: bool) -
 _date = lru_cache(maxsize=64)(format_datetime)  # many mails are written in one second
 
 
-def _display_name(contact: Mapping[str, Any]) -> str:
+def display_name(contact: Mapping[str, Any]) -> str:
+    """What stands beside the address in To."""
     return " ".join(filter(None, (contact.get("first_name"), contact.get("last_name"))))
 
 

@@ -11,9 +11,9 @@ from serienmail.domain.errors import NotFound, TemplateFault
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
-from serienmail.mailing.builder import render
+from serienmail.mailing.builder import display_name, render
 from serienmail.mailing.links import Links, MailRef
-from serienmail.mailing.message import Mail, Mailbox
+from serienmail.mailing.message import Mail, Mailbox, check_one_line
 from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
 from serienmail.mailing.smtp import SmtpTransport
 from serienmail.mailing.template import compile_template
@@ -112,6 +112,7 @@ class PostOffice:
 
         def run(contact: Mapping[str, Any]) -> None:
             render(compiled, contact, nowhere)
+            check_one_line("To", display_name(contact))
 
         return run
 

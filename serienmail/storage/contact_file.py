@@ -60,11 +60,12 @@ async def import_contacts(
         for column in columns
         if not column.target.is_built_in
     )
+    given = {column.target.name for column in columns if column.target.is_built_in}
     entries = _entries(file, columns)
     counts, rows, bad = ImportCounts(), 0, list[BadRow]()
     while chunk := await asyncio.to_thread(lambda: list(islice(entries, _CHUNK))):
         bad += [entry for entry in chunk if isinstance(entry, BadRow)]
-        counts += await store.save([entry for entry in chunk if isinstance(entry, ContactRow)])
+        counts += await store.save([entry for entry in chunk if isinstance(entry, ContactRow)], given)
         rows += len(chunk)
         if progress:
             progress(rows)
@@ -95,23 +96,25 @@ class ContactFile:
         _check_headings(headings)
         return cls(path, encoding, delimiter, headings)
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
+    def rows(self) -> Iterator[tuple[int, list[str]] | BadRow]:
         """The line and the trimmed fields of each row after the headings; rows without any value are skipped."""
         with self.path.open(encoding=self.encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=self.delimiter)
+            # strict: else a quote that is never closed would swallow the next row without a word
+            reader = csv.reader(file, delimiter=self.delimiter, strict=True)
             line, seen_headings = 1, False
-            try:
-                for fields in reader:
-                    row = [text.strip() for text in fields]
-                    if any(row):
-                        if seen_headings:
-                            yield line, row
-                        seen_headings = True
-                    line = reader.line_num + 1
-            except csv.Error as error:
-                raise ImportFailed(
-                    f"the contact file can't be read from line {line} on; look for a quote that is never closed."
-                ) from error
+            while True:
+                try:
+                    row = [text.strip() for text in next(reader)]
+                except StopIteration:
+                    return
+                except csv.Error:
+                    yield BadRow(line, f"not readable up to line {reader.line_num}, expected each quote to be closed")
+                    row = []
+                if any(row):
+                    if seen_headings:
+                        yield line, row
+                    seen_headings = True
+                line = reader.line_num + 1
 
 
 def _encoding(path: Path) -> str:
@@ -184,7 +187,8 @@ def _columns(file: ContactFile, targets: Sequence[Target], known: Mapping[str, F
         for index, target in enumerate(targets)
         if target.type is not FieldType.TEXT
     }
-    for _, row in file.rows():
+    for entry in file.rows():
+        row = [] if isinstance(entry, BadRow) else entry[1]
         for index, census in censuses.items():
             if index < len(row) and row[index]:
                 census.add(row[index])
@@ -198,7 +202,11 @@ def _columns(file: ContactFile, targets: Sequence[Target], known: Mapping[str, F
 def _entries(file: ContactFile, columns: Sequence[_Column]) -> Iterator[ContactRow | BadRow]:
     """Each row as a contact or as a bad row."""
     keys = set[str]()
-    for line, row in file.rows():
+    for found in file.rows():
+        if isinstance(found, BadRow):
+            yield found
+            continue
+        line, row = found
         if len(row) != len(file.headings):
             yield BadRow(line, f"{len(row)} fields, expected {len(file.headings)} as in the headings")
             continue

@@ -1,7 +1,7 @@
 """Contacts as the CRM last exported them, and the free attributes learnt on the way."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from serienmail.storage.tables import contact, contact_field
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A contact to be saved. What isn't given is empty, also if an earlier import had it."""
+    """A contact to be saved."""
 
     key: str
     salutation: str = ""
@@ -92,14 +92,17 @@ class ContactStore:
             async with self._database.write() as connection:
                 await connection.execute(update, rows)
 
-    async def save(self, rows: Sequence[ContactRow]) -> ImportCounts:
+    async def save(self, rows: Sequence[ContactRow], given: Collection[str] | None = None) -> ImportCounts:
         """Add and update contacts by their key, in one transaction; best up to some ten thousand at a time.
 
-        Saving the same again changes nothing, not even ``imported_at``. No key may occur twice in ``rows``.
+        given: the built-in fields that the rows speak of; the others, and attributes they don't have, stay as they
+        were. None: all. Saving the same again changes nothing, not even ``imported_at``. No key may occur twice.
         """
         values = await asyncio.to_thread(lambda: [_stored(row) for row in rows])
         async with self._database.write() as connection:
             before = await _by_key(connection, [value["key"] for value in values])
+            if given is not None:
+                values = [_merged(before.get(value["key"]), value, given) for value in values]
             news = [value for value in values if before.get(value["key"]) != value]
             await self._upsert(connection, news)
         added = len(values) - len(before)
@@ -129,6 +132,16 @@ class ContactStore:
         async with self._database.read() as connection:
             found = (await connection.execute(statement)).mappings()
             return [{**row["attributes"], **{name: row[name] for name in BUILT_IN_FIELDS}} for row in found]
+
+
+def _merged(before: dict[str, Any] | None, value: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """A file with fewer columns than the last one must not empty the others."""
+    if before is None:
+        return value
+    changed = {name: value[name] for name in given}
+    if "email" in given:
+        changed["address_key"] = value["address_key"]
+    return {**before, **changed, "attributes": {**before["attributes"], **value["attributes"]}}
 
 
 _STORED = (*BUILT_IN_FIELDS, "address_key", "attributes")

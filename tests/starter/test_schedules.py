@@ -68,10 +68,11 @@ async def test_what_cannot_recur_is_refused(serienmail: CommandLine) -> None:
         create(serienmail, f"{ORDER}due = {a_date}"),
         create(serienmail, ORDER, zone="Europe/Berln"),
         create(serienmail, ORDER, cron="every day"),
+        create(serienmail, ORDER, cron="@every 1s"),
         create(serienmail, ORDER, name="x" * 90),
     )
-    assert [ran.code for ran in refused] == [1] * 5
-    gists = ["Follow-up 1 has a date", "take 'due' out", "one such as Europe/Berlin", "no cron expression", "shorter"]
+    assert [ran.code for ran in refused] == [1] * 6
+    gists = ["Follow-up 1 has a date", "take 'due' out", "one such as Europe/Berlin", "no cron expression", "no cron expression", "shorter"]
     assert [gist for gist, ran in zip(gists, refused, strict=True) if gist not in ran.err] == []
 
 

@@ -12,7 +12,7 @@ from tests.builders import a_contact
 from tests.world import OWNER, World, everybody
 
 FIRM = Template("firm", "For {{ contact.company }}", text="{{ salutation }}")
-SENTENCE = "Placeholders are empty for some recipients (contact.company for 1): give defaults in the template"
+SENTENCE = "Placeholders are empty or can't be used for some recipients (contact.company for 1): give defaults"
 WITH_FIRM = [a_contact(n, company="Example Ltd") for n in (1, 2, 3)]
 
 
@@ -47,7 +47,7 @@ async def test_who_lacks_one_is_excluded_if_the_order_says_so(world: World) -> N
     await world.services.contacts.save([*WITH_FIRM, a_contact(4)])
     await world.start("excluded", template="firm", due=None, on_missing=OnMissing.EXCLUDE)
     status = await world.until("excluded", MassMailState.INCOMPLETE)
-    assert status.reason == "1 a placeholder is empty"
+    assert status.reason == "1 a placeholder is empty or can't be used"
     assert world.received() == everybody(3)
 
 

@@ -89,6 +89,9 @@ async def test_a_stop_that_makes_no_sense_changes_nothing_and_is_recorded(world:
         assert status.state is MassMailState.SCHEDULED
         assert "A command (stop) could not be read" in status.last_refusal
         assert 'send an object such as {"by": "your user id"}' in status.last_refusal
+    await world.workflow("garbage").signal("stop", args=[{"by": OWNER}, {}])
+    status = await world.workflow("garbage").query(MassMailWorkflow.status)
+    assert "2 inputs came instead of one" in status.last_refusal
     assert (await world.mails.stop("garbage", by=OWNER)).state is MassMailState.STOPPED  # the run is not blocked
     await world.until("garbage", MassMailState.STOPPED)
     assert "A command (stop) could not be read" in await world.details(world.workflow("garbage"))
@@ -112,6 +115,7 @@ async def test_the_stages_own_signal_sent_by_hand_changes_nothing(world: World) 
     await world.workflow("by-hand").signal("stage_tells")
     await world.workflow("by-hand").signal("stage_tells", {"stage": 9, "reason": "no such stage"})
     await world.workflow("by-hand").signal("stage_tells", "please")
+    await world.workflow("by-hand").signal("stage_tells", args=[{"stage": 0}, {"stage": 0}])
     assert (await world.mails.stop("by-hand", by=OWNER)).state is MassMailState.STOPPED
 
 
