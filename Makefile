@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CONTACTS ?= examples/kontakte.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint demo dev fmt clean
+.PHONY: help install test lint chaos demo dev fmt clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ lint: install    ## ruff, mypy --strict, import-linter
 
 test: lint       ## lint, then all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+chaos: install   ## a mass mail while everything breaks: nobody twice, nobody lost (3 minutes)
+	$(BIN)/python -m benchmarks.chaos --mails 2000 --kills 6 --storm 5 --zombies 1
 
 demo: install    ## a whole mass mail with follow-ups in a minute (CONTACTS=your.csv)
 	$(BIN)/python -m starter demo --contacts "$(CONTACTS)"

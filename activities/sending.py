@@ -1,6 +1,7 @@
 """Sending one slice: claim, hand over, record, for as long as rows are due and time is left."""
 
 import asyncio
+import logging
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -8,11 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.clock import ActivityClock
 from activities.heartbeat import beating
 from serienmail.domain.delivery import Answer, Claimed, Outcome, SliceJob, given_back, outcome
 from serienmail.domain.errors import ServerUnreachable, TransportFailure
+
+log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 240
 """A slice claims nothing after this, so that its mails' answers (10 min at most) fit into its 20 minutes."""
@@ -134,6 +138,12 @@ class _Slice:
         except TransportFailure as failure:
             self._failure, self._draining = failure, True
             await self._ledger.record(given_back(claimed, self._clock.now()))
+        except Exception as error:
+            # A fault of ours: nobody knows whether this mail went, and the next ones would fare no better.
+            self._draining = True
+            log.exception("a mail could not be handed over")
+            says = "a mail could not be handed over, and is in doubt; the worker's log has the details."
+            raise ApplicationError(says, type=type(error).__name__, non_retryable=True) from None
         else:
             await self._ledger.record(outcome(claimed, answer, self._clock.now()))
             self._handled += 1

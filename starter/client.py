@@ -39,6 +39,7 @@ from workflows import names
 from workflows.mass_mail import MassMailWorkflow
 
 __all__ = ["MassMails", "Report"]
+START_TAKES = timedelta(minutes=1)
 ANSWER_WITHIN = timedelta(seconds=10)
 """How long a command waits for the workflow's answer before it is left as a signal."""
 
@@ -183,7 +184,7 @@ class MassMails:
         return [listed.order.id for listed in await self.services.mass_mails.all() if await self._bring_back(listed)]
 
     async def _bring_back(self, listed: Listed) -> bool:
-        if listed.state.is_final or await self._is_running(listed.order.id):
+        if listed.state.is_final or _is_being_started(listed) or await self._is_running(listed.order.id):
             return False
         reason = "its workflow was lost; restart it to go on where the ledger is"
         run = replace(
@@ -222,6 +223,11 @@ class MassMails:
         return self.temporal.get_workflow_handle_for(
             MassMailWorkflow.run, names.mass_mail_workflow_id(mass_mail_id)
         )
+
+
+def _is_being_started(listed: Listed) -> bool:
+    """Its order is kept a moment before its workflow runs; nobody must bring it back in between."""
+    return listed.status.version == 0 and datetime.now(UTC) - listed.created_at < START_TAKES
 
 
 def _not_running(listed: Listed) -> str:

@@ -15,6 +15,10 @@ Plain = str | int | float | bool
 """A value to compare with, as JSON knows it. A date is ISO text, which orders as dates do."""
 
 
+DEEPEST = 50
+"""Levels of all, any and not; a database takes no more than some hundreds."""
+
+
 class Operator(StrEnum):
     """How a field is compared."""
 
@@ -178,15 +182,17 @@ def to_document(criterion: Criterion) -> dict[str, Any]:
             assert_never(criterion)
 
 
-def from_document(document: object) -> Criterion:
+def from_document(document: object, depth: int = 0) -> Criterion:
     """Read what ``to_document`` writes, from JSON or TOML; InvalidOrder if it is something else."""
+    if depth > DEEPEST:
+        raise InvalidOrder(f"the criteria are nested more than {DEEPEST} deep; write them flatter.")
     match document:
         case {"all": [_, *_] as parts, **rest} if not rest:
-            return AllOf(tuple(from_document(part) for part in parts))
+            return AllOf(tuple(from_document(part, depth + 1) for part in parts))
         case {"any": [_, *_] as parts, **rest} if not rest:
-            return AnyOf(tuple(from_document(part) for part in parts))
+            return AnyOf(tuple(from_document(part, depth + 1) for part in parts))
         case {"not": part, **rest} if not rest:
-            return Not(from_document(part))
+            return Not(from_document(part, depth + 1))
         case {"field": str(field), "op": str(op), **rest} if rest.keys() <= {"value"}:
             return Comparison(field, _operator(op), _value_from(rest.get("value")))
         case _:

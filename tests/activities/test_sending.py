@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.sending import PATIENT_AFTER, SendActivities, SliceResult
 from serienmail.domain.delivery import Answer, Claimed, SliceJob, SliceRange, Verdict
-from serienmail.domain.errors import AccountRefused, ServerUnreachable, TransportFailure
+from serienmail.domain.errors import AccountRefused, ServerUnreachable
 from serienmail.domain.states import DeliveryState
 from tests.fakes import KEY, FakeLedger, FakePost, FakePostOffice
 
@@ -85,7 +86,7 @@ async def test_a_worker_that_shuts_down_finishes_what_it_has_in_hand() -> None:
     assert len(ledger.outcomes) == post.connections
 
 
-def failing(error: TransportFailure) -> Callable[[Claimed], Answer]:
+def failing(error: Exception) -> Callable[[Claimed], Answer]:
     def answer(_claimed: Claimed) -> Answer:
         raise error
 
@@ -108,3 +109,13 @@ async def test_a_server_that_stays_away_makes_the_slice_say_until_when_it_waits(
 async def test_a_refused_account_is_never_waited_for() -> None:
     with pytest.raises(AccountRefused):
         await send(FakeLedger(3), FakePost(failing(AccountRefused("no"))), attempt=PATIENT_AFTER)
+
+
+async def test_a_fault_of_our_own_ends_the_slice_at_once_and_tells_nothing_about_anybody() -> None:
+    ledger, post = FakeLedger(20), FakePost(failing(ValueError("person1@example.org")))
+    with pytest.raises(ApplicationError) as failure:
+        await send(ledger, post)
+    assert failure.value.non_retryable
+    assert "person" not in str(failure.value)
+    assert len(post.begun) <= post.connections
+    assert ledger.outcomes == []  # in doubt, and settled so in time

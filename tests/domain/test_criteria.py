@@ -137,3 +137,11 @@ def test_a_document_that_is_no_criterion_is_refused(document: object) -> None:
 def test_a_criterion_that_makes_no_sense_is_refused_with_what_to_do(criterion: Criterion, advice: str) -> None:
     with pytest.raises(InvalidOrder, match=advice):
         check(criterion, FIELDS)
+
+
+def test_criteria_nested_without_end_are_refused() -> None:
+    document: object = {"field": "city", "op": "empty"}
+    for _ in range(600):
+        document = {"not": document}
+    with pytest.raises(InvalidOrder, match="flatter"):
+        from_document(document)

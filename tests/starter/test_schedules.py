@@ -72,7 +72,14 @@ async def test_what_cannot_recur_is_refused(serienmail: CommandLine) -> None:
         create(serienmail, ORDER, name="x" * 90),
     )
     assert [ran.code for ran in refused] == [1] * 6
-    gists = ["Follow-up 1 has a date", "take 'due' out", "one such as Europe/Berlin", "no cron expression", "no cron expression", "shorter"]
+    gists = [
+        "Follow-up 1 has a date",
+        "take 'due' out",
+        "one such as Europe/Berlin",
+        "no cron expression",
+        "no cron expression",
+        "shorter",
+    ]
     assert [gist for gist, ran in zip(gists, refused, strict=True) if gist not in ran.err] == []
 
 

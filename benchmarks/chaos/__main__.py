@@ -1,0 +1,36 @@
+"""python -m benchmarks.chaos --mails 2000 --kills 6 --seed 1 [--database postgresql] [--storm 9] [--zombies 1]"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.chaos.run import Options, run
+
+
+def main() -> None:
+    """Exit code 0 if nobody got two mails, nobody was lost, and every row is true."""
+    parser = argparse.ArgumentParser(prog="benchmarks.chaos", description="Send one mass mail while everything breaks.")
+    parser.add_argument("--mails", type=int, default=2_000, help="recipients")
+    parser.add_argument("--kills", type=int, default=6, help="SIGKILLs for workers")
+    parser.add_argument("--seed", type=int, default=1, help="of what goes wrong, and when")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--storm", type=int, default=0, help="stops and restarts")
+    parser.add_argument("--zombies", type=int, default=0, help="workers that stand still until others went on")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    chosen = vars(parser.parse_args())
+    as_json = chosen.pop("json")
+    with tempfile.TemporaryDirectory(prefix="serienmail-chaos") as folder:
+        result = asyncio.run(run(Options(**chosen), Path(folder)))
+    lines = [f"{name:18} {value}" for name, value in asdict(result).items()]
+    print(json.dumps(asdict(result)) if as_json else "\n".join(lines))
+    sys.stdout.flush()
+    os._exit(0 if result.ok else 1)  # the SDK's own threads crash some of the ordinary exits (sdk-python issue 300)
+
+
+if __name__ == "__main__":
+    main()
