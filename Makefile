@@ -28,6 +28,9 @@ test: lint       ## lint, then all tests
 chaos: install   ## a mass mail while everything breaks: nobody twice, nobody lost (3 minutes)
 	$(BIN)/python -m benchmarks.chaos --mails 2000 --kills 6 --storm 5 --zombies 1
 
+bench: install   ## how fast a mass mail goes out, beside a plain sender and the server's limit
+	$(BIN)/python -m benchmarks.throughput
+
 demo: install    ## a whole mass mail with follow-ups in a minute (CONTACTS=your.csv)
 	$(BIN)/python -m starter demo --contacts "$(CONTACTS)"
 

@@ -61,16 +61,13 @@ class RecipientStore:
     async def previewed(self, load: Load) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
         """The contacts that would get a mail now, in batches of (contact id, merge fields)."""
         candidates = (await self._candidates(load)).subquery()
-        chosen = select(contact).join(candidates, candidates.c.contact_id == contact.c.id)
-        chosen = chosen.where(candidates.c.reason == "")
-        last = 0
-        while True:
-            batch = chosen.where(contact.c.id > last).order_by(contact.c.id).limit(BATCH)
+        chosen = select(candidates.c.contact_id).where(candidates.c.reason == "").order_by(candidates.c.contact_id)
+        async with self._database.read() as connection:  # judged once: each batch would judge everybody again
+            ids = (await connection.execute(chosen)).scalars().all()
+        for start in range(0, len(ids), BATCH):
+            batch = select(contact).where(contact.c.id.in_(ids[start : start + BATCH])).order_by(contact.c.id)
             async with self._database.read() as connection:
                 rows = (await connection.execute(batch)).mappings().all()
-            if not rows:
-                return
-            last = rows[-1]["id"]
             yield [(row["id"], merge_fields(dict(row))) for row in rows]
 
     async def pending(self, key: StageKey) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
@@ -120,11 +117,12 @@ class RecipientStore:
 
 def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """A contact's row as templates see it: built-in fields and free attributes side by side."""
-    own = {column.name: row[column.name] for column in contact.c if column.name not in _NOT_FOR_TEMPLATES}
-    return {**row["attributes"], **own}
+    return {**row["attributes"], **{name: row[name] for name in _FOR_TEMPLATES}}
 
 
-_NOT_FOR_TEMPLATES = ("id", "attributes", "address_key", "imported_at")
+_FOR_TEMPLATES = tuple(
+    column.name for column in contact.c if column.name not in ("id", "attributes", "address_key", "imported_at")
+)
 
 
 def _judged(source: Select[Any]) -> Select[Any]:
