@@ -3,6 +3,8 @@
 import inspect
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,8 +47,12 @@ def test_a_command_in_a_document_can_be_given(command_line: str) -> None:
             while isinstance(command, TyperGroup):
                 command = command.commands[arguments.pop(0)]
             command.make_context(command.name, arguments)  # parses, and runs nothing
+        case ["python", "-m", str(program), *arguments] if program.startswith("benchmarks."):
+            help_of_it = [sys.executable, "-m", program, "--help"]
+            shown = subprocess.run(help_of_it, check=True, cwd=ROOT, capture_output=True, text=True)
+            assert [word for word in arguments if word.startswith("--") and word not in shown.stdout] == []
         case _:
-            pytest.fail("only make and serienmail stand in shell blocks; write other commands as text")
+            pytest.fail("only make, serienmail and benchmarks stand in shell blocks; write other commands as text")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

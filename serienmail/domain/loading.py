@@ -32,7 +32,8 @@ class Load:
 class Loaded:
     """A stage's recipients in numbers.
 
-    missing: for each placeholder that is empty for somebody, for how many; empty if these were excluded.
+    missing: for each placeholder that is empty for somebody, or fault that somebody's mail would have, for how many;
+    empty if these were excluded.
     """
 
     counts: Counts
@@ -41,12 +42,15 @@ class Loaded:
     @property
     def problem(self) -> str | None:
         """Why nothing may be sent to them, in one sentence; None if all is well."""
-        if self.missing:
-            listed = ", ".join(f"{name} for {count}" for name, count in sorted(self.missing.items()))
+        empty = [f"{name} for {n}" for name, n in sorted(self.missing.items()) if name.startswith("contact.")]
+        if empty:
             return (
-                f"Placeholders are empty or can't be used for some recipients ({listed}): "
+                f"Placeholders are empty for some recipients ({', '.join(empty)}): "
                 "give defaults in the template, complete the contacts, or order to exclude them."
             )
+        if self.missing:
+            fault, count = next(iter(self.missing.items()))
+            return f"For {count} of the recipients {fault}."
         if self.counts.will_receive == 0:
             return f"No recipients are left of {self.counts.selected} selected{_by_reason(self.counts)}; select others."
         return None

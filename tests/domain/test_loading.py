@@ -42,7 +42,7 @@ def test_recipients_who_can_all_be_written_to_are_no_problem() -> None:
         ),
         (
             Loaded(Counts(selected=5), {"contact.title": 2, "contact.company": 1}),
-            "Placeholders are empty or can't be used for some recipients (contact.company for 1, contact.title for 2): "
+            "Placeholders are empty for some recipients (contact.company for 1, contact.title for 2): "
             "give defaults in the template, complete the contacts, or order to exclude them.",
         ),
     ],

@@ -131,7 +131,7 @@ async def test_a_template_that_fails_and_a_placeholder_that_is_empty(world: Worl
     await world.until("faulty", MassMailState.SCHEDULED)
     await world.mails.submit("faulty", Edit(by=OWNER, template="faulty@1"))
     status = await world.until("faulty", MassMailState.STOPPED)
-    assert status.reason == "the template's text can't be rendered (TypeError); correct it."
+    assert status.reason == "For 5 of the recipients the template's text can't be rendered (TypeError); correct it."
     await world.mails.edit("faulty", Edit(by=OWNER, template="firm"))
     await world.services.contacts.save([a_contact(2, last_name=NAME, email=f"{MAILBOX}2@example.org")])
     await world.mails.restart("faulty", by=OWNER)

@@ -12,7 +12,7 @@ from tests.builders import a_contact
 from tests.world import OWNER, World, everybody
 
 FIRM = Template("firm", "For {{ contact.company }}", text="{{ salutation }}")
-SENTENCE = "Placeholders are empty or can't be used for some recipients (contact.company for 1): give defaults"
+SENTENCE = "Placeholders are empty for some recipients (contact.company for 1): give defaults"
 WITH_FIRM = [a_contact(n, company="Example Ltd") for n in (1, 2, 3)]
 
 
