@@ -1,8 +1,13 @@
 """Loading recipients, and the dry run of every template for each of them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from temporalio.testing import ActivityEnvironment
 
+from activities.checks import Check
 from activities.loading import LoadingActivities
+from serienmail.domain.errors import TemplateFault
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load, Loaded
 from serienmail.domain.mass_mail import OnMissing
@@ -24,6 +29,23 @@ async def test_empty_placeholders_of_mass_mail_and_follow_ups_are_counted_by_nam
     assert loaded.missing == {"contact.city": 1, "contact.company": 1}
     assert loaded.problem is not None
     assert "contact.city for 1" in loaded.problem
+
+
+async def test_a_fault_in_one_contact_s_data_is_told_with_the_number_of_contacts() -> None:
+    fault = "the header Subject would hold a line break or control character; remove it from the data"
+
+    class Faulty(FakeTemplates):
+        async def check(self, template: str) -> Check:
+            def run(contact: Mapping[str, Any]) -> None:
+                if contact["city"] == "Ulm":
+                    raise TemplateFault(f"{fault}.")
+
+            return run
+
+    wanted = Load(key=KEY, revision=1, opted_in_only=True, on_missing=OnMissing.REFUSE, templates=("autumn@1",))
+    activities = LoadingActivities(FakeRecipients(PEOPLE), Faulty({}))
+    loaded = await ActivityEnvironment().run(activities.load_recipients, wanted)
+    assert loaded.problem == f"For 1 of the recipients {fault}."
 
 
 async def test_recipients_with_an_empty_placeholder_are_excluded_if_the_order_says_so() -> None:
