@@ -1,11 +1,13 @@
 """Stopping and restarting, at every stage of a mass mail's life."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 
 from serienmail.domain.commands import Phase
 from serienmail.domain.errors import CommandRefused
@@ -136,11 +138,12 @@ async def until_asked(world: World, mass_mail_id: str, stage: int, phase: Phase)
 
 
 async def until_running(workflow: WorkflowHandle[Any, Any]) -> None:
-    """Wait until one of its activities runs."""
+    """Wait until it is there and one of its activities runs."""
     async with asyncio.timeout(20):
         while True:
-            if (await workflow.describe()).raw_description.pending_activities:
-                return
+            with contextlib.suppress(RPCError):  # its parent is about to start it
+                if (await workflow.describe()).raw_description.pending_activities:
+                    return
             await asyncio.sleep(0.05)
 
 
