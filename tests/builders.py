@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from serienmail.domain.delivery import SliceJob, SliceRange, StageKey
+from serienmail.domain.delivery import Claimed, SliceJob, SliceRange, StageKey
 from serienmail.domain.loading import Load
 from serienmail.domain.mass_mail import MassMail, OnMissing
 from serienmail.storage.contacts import ContactRow, ContactStore
@@ -59,6 +59,11 @@ async def an_open_stage(database: Database, contacts: int | Sequence[ContactRow]
     ledger = a_ledger(database)
     await ledger.open_stage(KEY, 1)
     return ledger
+
+
+async def claim(ledger: Ledger, job: SliceJob, now: datetime) -> Claimed | None:
+    """The next due row of the slice, by a lane that reads the slice for it."""
+    return await (await ledger.slice(job, now)).next(now)
 
 
 async def rows(database: Database, key: StageKey = KEY) -> list[Any]:

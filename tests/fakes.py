@@ -9,6 +9,7 @@ from serienmail.domain.delivery import Answer, Claimed, Counts, Outcome, SliceJo
 from serienmail.domain.errors import PlaceholderMissing
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load
+from serienmail.domain.states import DeliveryState
 from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Phase, Reply
 
@@ -33,19 +34,29 @@ def claimed(seq: int, attempts: int = 1) -> Claimed:
 
 
 class FakeLedger:
-    """Rows to claim, and the outcomes that came."""
+    """Rows to claim, and the outcomes that came; it is its own slice."""
 
     def __init__(self, rows: int) -> None:
         self.waiting = [claimed(seq) for seq in range(1, rows + 1)]
         self.outcomes: list[Outcome] = []
 
-    async def claim(self, job: SliceJob, now: datetime) -> Claimed | None:
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    async def slice(self, job: SliceJob, now: datetime) -> "FakeLedger":
+        return self
+
+    async def next(self, now: datetime, last: Outcome | None = None) -> Claimed | None:
+        if last:
+            await self.record(last)
         await asyncio.sleep(0)
         return self.waiting.pop(0) if self.waiting else None
 
     async def record(self, outcome: Outcome) -> None:
         await asyncio.sleep(0)
         self.outcomes.append(outcome)
+        if outcome.state is DeliveryState.PENDING:
+            self.waiting.append(claimed(outcome.seq))
 
 
 class FakePost:

@@ -1,236 +1,167 @@
-"""Claims: the committed right to hand over one mail, taken in groups."""
+"""Claims: the committed right to hand over one mail."""
 
-import asyncio
-import logging
-import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Boolean, Integer, Text, Update, exists, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
-from serienmail.domain.delivery import CLAIM_TO_DOT, Claimed, SliceJob, StageKey
-from serienmail.domain.errors import EnvironmentFault
-from serienmail.domain.exclusion import Exclusion
-from serienmail.domain.states import OPEN_STATES, DeliveryState
-from serienmail.storage.database import Database
-from serienmail.storage.group_commit import GroupCommit
+from serienmail.domain.delivery import Claimed, StageKey
+from serienmail.domain.states import DeliveryState
+from serienmail.storage.given import as_given, given_rows
 from serienmail.storage.loading import merge_fields
-from serienmail.storage.rows import is_due, rows_of, stage_row
-from serienmail.storage.tables import contact, delivery, mass_mail, stage, suppression
-
-log = logging.getLogger(__name__)
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts its sleep in the latter
-
-LOOKS_AGAIN_AFTER = 0.5
-"""Seconds, the first time; then twice as long each time, up to 5."""
+from serienmail.storage.rows import is_due, same_row, stage_row
+from serienmail.storage.second_look import look_again
+from serienmail.storage.tables import UtcDateTime, contact, delivery, stage, suppression
+from serienmail.storage.wanted import Wanted, by_slice, claimable
 
 MessageId = Callable[[str, int, int, int], str]
 """(account, mass mail's number, stage, seq) → Message-ID, always the same one for the same mail."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    job: SliceJob
-    now: datetime
-    token: str = field(default_factory=lambda: secrets.token_hex(16))
-    hand_over_by: float = field(
-        default_factory=lambda: time.clock_gettime(_SINCE_BOOT) + CLAIM_TO_DOT.total_seconds()
-    )
+class NotClaimed(Enum):
+    """Why there is no claim."""
+
+    ROW_TAKEN = auto()  # by somebody else, or it was excluded: the slice's next row may be free
+    STAGE_CLOSED = auto()  # or a newer epoch's: none of the slice's rows can be claimed any more
+
+
+Answers = dict[str, Claimed | NotClaimed]
+"""By token."""
 
 
 class Claims:
-    """Gives each caller a row of its own."""
+    """Claims rows, within transactions that its caller commits."""
 
-    def __init__(self, database: Database, message_id: MessageId) -> None:
-        self._database = database
+    def __init__(self, message_id: MessageId, is_sqlite: bool) -> None:
         self._message_id = message_id
-        self._group = GroupCommit(self._claim_group)
+        self._is_sqlite = is_sqlite
+        self._take = _take_as_read(is_sqlite)
 
-    async def claim(self, job: SliceJob, now: datetime) -> Claimed | None:
-        """The next due row of the slice; None if there is none, or the stage isn't this epoch's."""
-        return await self._group(_Request(job, now))
+    async def claim(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
+        """In one statement all rows that are still as they were read; the others are looked at again."""
+        answers: Answers = {each.token: NotClaimed.STAGE_CLOSED for each in wanted}
+        allowed = await _of_open_stages(connection, wanted)
+        answers |= {each.token: NotClaimed.ROW_TAKEN for each in allowed}
+        answers |= await self._as_read(connection, allowed)
+        changed = [each for each in allowed if answers[each.token] is NotClaimed.ROW_TAKEN]
+        answers |= await self._as_read(connection, await look_again(connection, changed))
+        return answers
 
-    async def _claim_group(self, requests: Sequence[_Request]) -> Sequence[Claimed | None]:
-        """A row for each request, in one transaction. Tokens are the requests' own: if the commit's answer is lost,
-        the rows that carry them were claimed by it, and nobody else will ever hand them over.
+    async def committed(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
+        """Those of a lost transaction that were claimed, even if the stage has been closed since; empty if it wasn't
+        committed. Tokens are the callers' own: nobody else will ever hand over the rows that carry them.
         """
-        try:
-            claimed = await self._claim_once(requests)
-        except (SQLAlchemyError, OSError, EnvironmentFault):
-            claimed = await self._look_for(requests)
-            if not claimed:  # it wasn't committed
-                raise
-        return [claimed.get(request.token) for request in requests]
-
-    async def _claim_once(self, requests: Sequence[_Request]) -> dict[str, Claimed]:
-        claimed: dict[str, Claimed] = {}
-        async with self._database.write() as connection:
-            for job, waiting in _by_slice(requests):
-                if await _lock_stage(connection, job):
-                    claimed |= await self._claim_slice(connection, job, waiting)
-        return claimed
-
-    async def _look_for(self, requests: Sequence[_Request]) -> dict[str, Claimed]:
-        """What of these was committed, even if the stage has been closed since; returns when the database answers."""
-        delay = LOOKS_AGAIN_AFTER
-        while True:
-            log.warning("a group of claims got no answer from the database; looking for its tokens in %.1f s", delay)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 5.0)
-            with suppress(SQLAlchemyError, OSError, EnvironmentFault):
-                async with self._database.write() as connection:
-                    return await self._found(connection, requests)
-
-    async def _found(self, connection: AsyncConnection, requests: Sequence[_Request]) -> dict[str, Claimed]:
-        found: dict[str, Claimed] = {}
-        for job, lost in _by_slice(requests):
+        found: Answers = {}
+        for job, lost in by_slice(wanted):
             # claims hold a share of this lock: a commit that is still on its way is waited for
             await connection.execute(select(stage.c.number).where(stage_row(job.key)).with_for_update())
-            by_token = {request.token: request for request in lost}
-            mine = _claimable(job).where(delivery.c.token.in_(by_token))
-            rows = (await connection.execute(mine.where(delivery.c.state == DeliveryState.HANDING_OVER))).mappings()
-            found |= {row["token"]: self._claimed(by_token[row["token"]], row, row["attempts"]) for row in rows}
+            by_token = {each.token: each for each in lost}
+            mine = delivery.c.token.in_(by_token), delivery.c.state == DeliveryState.HANDING_OVER
+            for row in await connection.execute(claimable(job).where(*mine)):
+                found[row.token] = self._claimed(replace(by_token[row.token], row=row), row.attempts)
         return found
 
-    async def _claim_slice(
-        self, connection: AsyncConnection, job: SliceJob, requests: Sequence[_Request]
-    ) -> dict[str, Claimed]:
-        waiting, claimed = list(requests), dict[str, Claimed]()
-        while waiting:
-            due = _claimable(job).where(is_due(waiting[0].now)).limit(len(waiting))
-            rows = (await connection.execute(due.with_for_update(of=delivery, skip_locked=True))).mappings().all()
-            if not rows:
-                break
-            values: list[dict[str, Any]] = []
-            for row in rows:
-                taken = any(value["address_key"] == row["address_key"] for value in values)
-                if await _excluded_now(connection, job, row, taken):
-                    continue
-                request = waiting.pop(0)
-                mine = self._claimed(request, row, row["attempts"] + 1)
-                claimed[request.token] = mine
-                values.append(_claim_values(mine, job, request.now, row["address_key"]))
-            if values:
-                await connection.execute(_CLAIM, values)
-        return claimed
+    async def _as_read(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
+        if not wanted:
+            return {}
+        given = as_given((self._values(each) for each in wanted), self._is_sqlite)
+        taken = frozenset((await connection.execute(self._take, {_WANTED: given})).scalars())
+        return {each.token: self._claimed(each, each.row.attempts + 1) for each in wanted if each.token in taken}
 
-    def _claimed(self, request: _Request, row: Mapping[str, Any], attempts: int) -> Claimed:
-        job, number = request.job, row["number"]
+    def _values(self, wanted: Wanted) -> dict[str, Any]:
+        job, row = wanted.job, wanted.row
+        return {
+            "mass_mail_id": job.key.mass_mail_id,
+            "stage": job.key.stage,
+            "seq": row.seq,
+            "attempts": row.attempts,
+            "imported_at": row.imported_at,
+            "opted_in_only": job.opted_in_only,
+            "now": wanted.now,
+            "token": wanted.token,
+            "epoch": job.epoch,
+            "template": job.template,
+            "tracked": _tracked(wanted),
+            "message_id": self._message_id_of(wanted),
+            "dated_at": row.dated_at or wanted.now,
+        }
+
+    def _claimed(self, wanted: Wanted, attempts: int) -> Claimed:
+        job, row = wanted.job, wanted.row
         return Claimed(
             key=job.key,
-            seq=row["seq"],
-            token=request.token,
-            number=number,
-            address=row["email"],
-            contact=merge_fields(row),
-            tracked=job.measured and row["tracking"],
-            message_id=row["message_id"] or self._message_id(job.account, number, job.key.stage, row["seq"]),
-            dated_at=row["dated_at"] or request.now,
+            seq=row.seq,
+            token=wanted.token,
+            number=row.number,
+            address=row.email,
+            contact=merge_fields(row._mapping),
+            tracked=_tracked(wanted),
+            message_id=self._message_id_of(wanted),
+            dated_at=row.dated_at or wanted.now,
             attempts=attempts,
-            hand_over_by=request.hand_over_by,
+            hand_over_by=wanted.hand_over_by,
         )
 
-
-def _by_slice(requests: Sequence[_Request]) -> list[tuple[SliceJob, list[_Request]]]:
-    """In one order for everybody, else PostgreSQL finds deadlocks."""
-    by_slice: dict[SliceJob, list[_Request]] = {}
-    for request in requests:
-        by_slice.setdefault(request.job, []).append(request)
-    return sorted(by_slice.items(), key=lambda slice: _lock_order(slice[0]))
+    def _message_id_of(self, wanted: Wanted) -> str:
+        job, row = wanted.job, wanted.row
+        return row.message_id or self._message_id(job.account, row.number, job.key.stage, row.seq)
 
 
-def _lock_order(job: SliceJob) -> tuple[str, int, int]:
-    return job.key.mass_mail_id, job.key.stage, job.range.first
+def _tracked(wanted: Wanted) -> bool:
+    return wanted.job.measured and bool(wanted.row.tracking)
 
 
-async def _lock_stage(connection: AsyncConnection, job: SliceJob) -> bool:
-    """Whether this epoch may claim. A stop waits until the claim is committed."""
-    mine = select(stage.c.number).where(stage_row(job.key), stage.c.epoch == job.epoch, stage.c.open)
-    return (await connection.execute(mine.with_for_update(read=True))).first() is not None
+async def _of_open_stages(connection: AsyncConnection, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Those whose epoch may claim. A stop waits until they are committed."""
+    epochs: dict[StageKey, int] = {}
+    for key in sorted({each.job.key for each in wanted}, key=lambda key: (key.mass_mail_id, key.stage)):
+        open_one = select(stage.c.epoch).where(stage_row(key), stage.c.open).with_for_update(read=True)
+        if (found := (await connection.execute(open_one)).first()) is not None:
+            epochs[key] = found.epoch
+    return [each for each in wanted if each.job.epoch == epochs.get(each.job.key)]
 
 
-def _claimable(job: SliceJob) -> Select[Any]:
-    """The slice's rows with what their mails need: the contact as it is now, and its suppression."""
-    own = [delivery.c[name] for name in ("seq", "token", "attempts", "message_id", "dated_at", "doubted")]
-    own += [mass_mail.c.number, delivery.c.address_key.label("row_key"), suppression.c.reason.label("suppressed")]
+_WANTED = "wanted"
+_COLUMNS: dict[str, TypeEngine[Any]] = {
+    "mass_mail_id": Text(),
+    "stage": Integer(),
+    "seq": Integer(),
+    "attempts": Integer(),
+    "imported_at": UtcDateTime(),
+    "opted_in_only": Boolean(),
+    "now": UtcDateTime(),
+    "token": Text(),
+    "epoch": Integer(),
+    "template": Text(),
+    "tracked": Boolean(),
+    "message_id": Text(),
+    "dated_at": UtcDateTime(),
+}
+
+
+def _take_as_read(is_sqlite: bool) -> Update:
+    """Compare-and-set: nobody has the row, and neither its contact nor its consent has changed since it was read."""
+    wanted, row = given_rows(_WANTED, _COLUMNS, is_sqlite), delivery.alias("row")
+    free = (
+        select(*wanted.c, contact.c.email)
+        .select_from(wanted.join(row, same_row(wanted, row)).join(contact, contact.c.id == row.c.contact_id))
+        .where(is_due(wanted.c.now, row), row.c.attempts == wanted.c.attempts)
+        .where(contact.c.imported_at == wanted.c.imported_at, contact.c.address_key == row.c.address_key)
+        .where(or_(contact.c.opt_in, not_(wanted.c.opted_in_only)))
+        .where(~exists().where(suppression.c.address_key == row.c.address_key))
+        .with_for_update(of=row, skip_locked=True)
+        .subquery("free")
+    )
+    written = ("token", "epoch", "template", "tracked", "message_id", "dated_at")
     return (
-        select(*own, contact)
-        .select_from(delivery)
-        .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
-        .outerjoin(contact, contact.c.id == delivery.c.contact_id)
-        .outerjoin(suppression, suppression.c.address_key == contact.c.address_key)
-        .where(rows_of(job.key), delivery.c.seq.between(job.range.first, job.range.last))
-        .order_by(delivery.c.seq)
+        update(delivery)
+        .where(same_row(delivery, free))
+        .values({name: free.c[name] for name in written})
+        .values(state=DeliveryState.HANDING_OVER, attempts=delivery.c.attempts + 1, next_try_at=None, reply="")
+        .values(handed_over_at=free.c.now, address=free.c.email)
+        .returning(delivery.c.token)
     )
-
-
-async def _excluded_now(connection: AsyncConnection, job: SliceJob, row: Mapping[str, Any], taken: bool) -> bool:
-    """Consent and address are looked at again, at the last moment: exclude the row if they forbid the mail.
-
-    taken: by a row that this transaction is about to claim.
-    """
-    reason = _refused(row, job.opted_in_only) or (Exclusion.DUPLICATE if taken else None)
-    reason = reason or await _twice(connection, job.key, row)
-    if reason is None:
-        return False
-    # what was ever in doubt may have arrived: it is never called excluded
-    values = {"state": DeliveryState.UNKNOWN if row["doubted"] else DeliveryState.EXCLUDED, "reason": reason}
-    this = and_(rows_of(job.key), delivery.c.seq == row["seq"])
-    await connection.execute(update(delivery).where(this).values(values))
-    return True
-
-
-def _refused(row: Mapping[str, Any], opted_in_only: bool) -> Exclusion | None:
-    if row["id"] is None:
-        return Exclusion.CONTACT_GONE
-    if not row["email"]:
-        return Exclusion.NO_ADDRESS
-    if row["address_key"] is None:
-        return Exclusion.INVALID_ADDRESS
-    if row["suppressed"]:
-        return Exclusion.UNSUBSCRIBED if row["suppressed"] == "unsubscribed" else Exclusion.SUPPRESSED
-    return Exclusion.NO_OPT_IN if opted_in_only and not row["opt_in"] else None
-
-
-async def _twice(connection: AsyncConnection, key: StageKey, row: Mapping[str, Any]) -> Exclusion | None:
-    """A contact that changed its address since may have come to one that is in already."""
-    if row["address_key"] == row["row_key"]:
-        return None
-    same = and_(rows_of(key), delivery.c.address_key == row["address_key"], delivery.c.state != DeliveryState.EXCLUDED)
-    taken = (await connection.execute(select(exists().where(same)))).scalar_one()
-    return Exclusion.DUPLICATE if taken else None
-
-
-_CLAIM = (
-    update(delivery)
-    .where(
-        delivery.c.mass_mail_id == bindparam("of_mass_mail"),
-        delivery.c.stage == bindparam("of_stage"),
-        delivery.c.seq == bindparam("of_seq"),
-        or_(*(delivery.c.state == state for state in OPEN_STATES)),  # IN can't be executed for many at once
-    )
-    .values(state=DeliveryState.HANDING_OVER, attempts=delivery.c.attempts + 1, next_try_at=None, reply="")
-)
-
-
-def _claim_values(claimed: Claimed, job: SliceJob, now: datetime, address_key: str) -> dict[str, Any]:
-    return {
-        "of_mass_mail": claimed.key.mass_mail_id,
-        "of_stage": claimed.key.stage,
-        "of_seq": claimed.seq,
-        "token": claimed.token,
-        "epoch": job.epoch,
-        "template": job.template,
-        "tracked": claimed.tracked,
-        "address": claimed.address,
-        "address_key": address_key,
-        "handed_over_at": now,
-        "message_id": claimed.message_id,
-        "dated_at": claimed.dated_at,
-    }

@@ -9,17 +9,19 @@ from datetime import datetime
 
 from sqlalchemy import and_, select, update
 
-from serienmail.domain.delivery import Claimed, Counts, Outcome, Plan, SliceJob, StageKey
+from serienmail.domain.delivery import Counts, Outcome, Plan, SliceJob, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import OPEN_STATES, DeliveryState
-from serienmail.storage.claiming import Claims, MessageId
+from serienmail.storage.claiming import MessageId
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
-from serienmail.storage.outcomes import Outcomes
 from serienmail.storage.planning import plan_stage
 from serienmail.storage.reopening import reopen_stage
-from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.rows import is_due, rows_of, stage_row
+from serienmail.storage.slices import Slice
 from serienmail.storage.tables import delivery, stage
+from serienmail.storage.turns import Turns
+from serienmail.storage.wanted import claimable
 
 
 class Ledger:
@@ -27,8 +29,7 @@ class Ledger:
 
     def __init__(self, database: Database, message_id: MessageId) -> None:
         self._database = database
-        self._claims = Claims(database, message_id)
-        self._outcomes = Outcomes(database)
+        self._turns = Turns(database, message_id)
 
     async def open_stage(self, key: StageKey, epoch: int) -> None:
         """Let this epoch send, and no older one. CommandRefused if a newer one has been opened."""
@@ -57,16 +58,15 @@ class Ledger:
         async with self._database.write() as connection:
             return await plan_stage(connection, key, slice_size, now)
 
-    async def claim(self, job: SliceJob, now: datetime) -> Claimed | None:
-        """The next due row of the slice, for this caller alone; None if there is none, or the stage isn't this epoch's.
-
-        Committed when it returns. Rows that may not go (opt-out, suppression, contact gone) are excluded on the way.
-        """
-        return await self._claims.claim(job, now)
+    async def slice(self, job: SliceJob, now: datetime) -> Slice:
+        """The slice's due rows, for lanes to claim one after the other."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(claimable(job).where(is_due(now)))
+        return Slice(self._turns, job, rows)
 
     async def record(self, outcome: Outcome) -> None:
         """Keep an outcome; returns when it is committed, however long the database is away."""
-        await self._outcomes.record(outcome)
+        await self._turns.record(outcome)
 
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers, now."""

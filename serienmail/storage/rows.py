@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, FromClause, and_, or_
 
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.states import DeliveryState
@@ -19,7 +19,12 @@ def rows_of(key: StageKey) -> ColumnElement[bool]:
     return and_(delivery.c.mass_mail_id == key.mass_mail_id, delivery.c.stage == key.stage)
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
+def same_row(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Both are one delivery."""
+    return and_(*(one.c[name] == other.c[name] for name in ("mass_mail_id", "stage", "seq")))
+
+
+def is_due(now: datetime | ColumnElement[datetime], row: FromClause = delivery) -> ColumnElement[bool]:
     """Pending, or deferred until now at the latest."""
-    deferred = and_(delivery.c.state == DeliveryState.DEFERRED, delivery.c.next_try_at <= now)
-    return or_(delivery.c.state == DeliveryState.PENDING, deferred)
+    deferred = and_(row.c.state == DeliveryState.DEFERRED, row.c.next_try_at <= now)
+    return or_(row.c.state == DeliveryState.PENDING, deferred)

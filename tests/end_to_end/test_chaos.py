@@ -14,7 +14,7 @@ from benchmarks.chaos.verdict import Verdict, compare
 from serienmail.domain.delivery import Answer, outcome
 from serienmail.domain.delivery import Verdict as Said
 from serienmail.storage.database import Database
-from tests.builders import NOON, a_job, an_open_stage
+from tests.builders import NOON, a_job, an_open_stage, claim
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 240  # seconds; most of them wait for the missing heartbeats of killed workers
@@ -50,7 +50,7 @@ async def chaos(*options: str) -> Any:
 async def compared(database: Database, said: Said, inbox: ChaosInbox) -> Verdict:
     """The comparison of one row with this outcome and what the inbox has."""
     ledger = await an_open_stage(database, 1)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed
     await ledger.record(outcome(claimed, Answer(said), NOON))
     return await compare(database, inbox, 1)

@@ -18,12 +18,12 @@ from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.tables import contact, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, claim, rows, states
 
 
 async def test_a_claim_brings_all_that_the_mail_needs(database: Database) -> None:
     ledger = await an_open_stage(database, [a_contact(1, first_name="Ida", email="Ida@Example.org")])
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed is not None
     assert (claimed.key, claimed.seq, claimed.number, claimed.attempts) == (KEY, 1, 1, 1)
     assert (claimed.address, claimed.contact["first_name"]) == ("Ida@Example.org", "Ida")
@@ -37,7 +37,7 @@ async def test_a_claim_brings_all_that_the_mail_needs(database: Database) -> Non
 
 async def test_of_many_callers_each_gets_a_row_of_its_own(database: Database) -> None:
     ledger = await an_open_stage(database, 30)
-    claims = await asyncio.gather(*(ledger.claim(a_job(), NOON) for _ in range(50)))
+    claims = await asyncio.gather(*(claim(ledger, a_job(), NOON) for _ in range(50)))
     assert sorted(claimed.seq for claimed in claims if claimed) == list(range(1, 31))
     assert len({claimed.token for claimed in claims if claimed}) == 30
 
@@ -45,34 +45,34 @@ async def test_of_many_callers_each_gets_a_row_of_its_own(database: Database) ->
 async def test_two_workers_on_one_database_never_claim_the_same_row(database: Database) -> None:
     first = await an_open_stage(database, 40)
     second = a_ledger(database)
-    claims = await asyncio.gather(*(worker.claim(a_job(), NOON) for _ in range(25) for worker in (first, second)))
+    claims = await asyncio.gather(*(claim(worker, a_job(), NOON) for _ in range(25) for worker in (first, second)))
     seqs = [claimed.seq for claimed in claims if claimed]
     assert len(seqs) == len(set(seqs))
-    rest = [claimed for _ in range(41 - len(seqs)) if (claimed := await first.claim(a_job(), NOON))]
+    rest = [claimed for _ in range(41 - len(seqs)) if (claimed := await claim(first, a_job(), NOON))]
     assert len(seqs) + len(rest) == 40
 
 
 async def test_a_slice_claims_its_own_rows_only(database: Database) -> None:
     ledger = await an_open_stage(database, 10)
     jobs = [replace(a_job(), range=SliceRange(first, first + 1)) for first in (3, 7)]
-    claims = await asyncio.gather(*(ledger.claim(job, NOON) for job in jobs for _ in range(3)))
+    claims = await asyncio.gather(*(claim(ledger, job, NOON) for job in jobs for _ in range(3)))
     assert sorted(claimed.seq for claimed in claims if claimed) == [3, 4, 7, 8]
 
 
 async def test_neither_an_older_epoch_nor_a_closed_stage_claims_anything(database: Database) -> None:
     ledger = await an_open_stage(database, 2)
     await ledger.open_stage(KEY, 2)
-    assert await ledger.claim(a_job(epoch=1), NOON) is None
-    assert await ledger.claim(a_job(epoch=2), NOON) is not None
+    assert await claim(ledger, a_job(epoch=1), NOON) is None
+    assert await claim(ledger, a_job(epoch=2), NOON) is not None
     await ledger.close_stage(KEY, 2)
-    assert await ledger.claim(a_job(epoch=2), NOON) is None
+    assert await claim(ledger, a_job(epoch=2), NOON) is None
     assert await states(database) == ["handing_over", "pending"]
 
 
 async def test_only_who_agreed_is_measured_and_only_in_a_mass_mail_that_measures(database: Database) -> None:
     ledger = await an_open_stage(database, [a_contact(1), a_contact(2, tracking=False), a_contact(3)])
     jobs = [a_job(1, 1), a_job(2, 2), a_job(3, 3, measured=False)]
-    claims = [await ledger.claim(job, NOON) for job in jobs]
+    claims = [await claim(ledger, job, NOON) for job in jobs]
     assert [claimed.tracked for claimed in claims if claimed] == [True, False, False]
     assert [row.tracked for row in await rows(database)] == [True, False, False]
 
@@ -121,23 +121,23 @@ async def test_who_may_not_be_mailed_any_more_is_excluded_at_the_claim(
 ) -> None:
     ledger = await an_open_stage(database, 2)
     await change(database)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed is not None
     assert claimed.seq == 2
-    assert await ledger.claim(a_job(), NOON) is None
+    assert await claim(ledger, a_job(), NOON) is None
     assert await states(database) == [f"excluded:{reason}", "handing_over"]
 
 
 async def test_an_opt_in_is_not_asked_for_where_the_order_does_not_ask(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
     await withdrawn(database)
-    assert await ledger.claim(a_job(opted_in_only=False), NOON) is not None
+    assert await claim(ledger, a_job(opted_in_only=False), NOON) is not None
 
 
 async def test_a_changed_address_gets_the_mail_and_the_row_says_so(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
     await ContactStore(database).save([a_contact(1, email="New@example.org")])
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed is not None
     assert claimed.address == "New@example.org"
     (row,) = await rows(database)
@@ -147,7 +147,7 @@ async def test_a_changed_address_gets_the_mail_and_the_row_says_so(database: Dat
 async def test_two_who_changed_to_one_address_get_one_mail_even_if_claimed_together(database: Database) -> None:
     ledger = await an_open_stage(database, 3)
     await ContactStore(database).save([a_contact(number, email="same@example.org") for number in (1, 3)])
-    claims = await asyncio.gather(*(ledger.claim(a_job(), NOON) for _ in range(3)))
+    claims = await asyncio.gather(*(claim(ledger, a_job(), NOON) for _ in range(3)))
     assert sorted(claimed.seq for claimed in claims if claimed) == [1, 2]
     assert await states(database) == ["handing_over", "handing_over", "excluded:duplicate"]
 
@@ -180,7 +180,7 @@ async def losing(database: Database) -> AsyncIterator[LosingAnswers]:
 async def test_claims_whose_commit_got_no_answer_are_found_by_their_tokens(losing: LosingAnswers) -> None:
     ledger = await an_open_stage(losing, 5)
     losing.losses = 1
-    claims = await asyncio.gather(*(ledger.claim(a_job(), NOON) for _ in range(7)))
+    claims = await asyncio.gather(*(claim(ledger, a_job(), NOON) for _ in range(7)))
     assert sorted(claimed.seq for claimed in claims if claimed) == [1, 2, 3, 4, 5]
     stored = await rows(losing)
     assert {row.token for row in stored} == {claimed.token for claimed in claims if claimed}
@@ -192,10 +192,10 @@ async def test_a_committed_claim_stands_even_if_the_stage_is_closed_before_it_is
 ) -> None:
     await an_open_stage(database, 1)
     losing.losses = 1
-    claim = asyncio.create_task(a_ledger(losing).claim(a_job(), NOON))
+    claiming = asyncio.create_task(claim(a_ledger(losing), a_job(), NOON))
     await losing.lost.wait()
     await a_ledger(database).close_stage(KEY, 1)
-    claimed = await claim
+    claimed = await claiming
     assert claimed is not None
     assert claimed.seq == 1
 
@@ -203,7 +203,7 @@ async def test_a_committed_claim_stands_even_if_the_stage_is_closed_before_it_is
 async def test_a_stop_waits_for_a_claim_that_is_being_committed(database: Database) -> None:
     ledger = await an_open_stage(database, 20)
     other: Ledger = a_ledger(database)
-    claims = [asyncio.create_task(ledger.claim(a_job(), NOON)) for _ in range(20)]
+    claims = [asyncio.create_task(claim(ledger, a_job(), NOON)) for _ in range(20)]
     await asyncio.sleep(0)
     await other.close_stage(KEY, 1)
     before = await states(database)
@@ -213,11 +213,11 @@ async def test_a_stop_waits_for_a_claim_that_is_being_committed(database: Databa
 
 async def test_message_id_and_date_stay_when_a_mail_is_tried_again(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    first = await ledger.claim(a_job(), NOON)
+    first = await claim(ledger, a_job(), NOON)
     assert first is not None
     async with database.write() as connection:
         await connection.exec_driver_sql("UPDATE delivery SET state = 'pending'")
-    again = await ledger.claim(a_job(), NOON + timedelta(days=1))
+    again = await claim(ledger, a_job(), NOON + timedelta(days=1))
     assert again is not None
     assert (again.message_id, again.dated_at, again.attempts) == (first.message_id, NOON, 2)
     assert again.token != first.token

@@ -28,13 +28,13 @@ from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.tables import contact, delivery, event, mass_mail, stage, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, claim, rows, states
 
 MINUTE = timedelta(minutes=1)
 
 
 async def a_claim(ledger: Ledger, now: datetime = NOON) -> Claimed:
-    claimed = await ledger.claim(a_job(), now)
+    claimed = await claim(ledger, a_job(), now)
     assert claimed is not None
     return claimed
 
@@ -58,7 +58,7 @@ async def test_an_older_start_of_sending_is_refused_and_the_same_one_opens_once(
     await ledger.close_stage(KEY, 2)
     await ledger.close_stage(KEY, 3)
     await ledger.open_stage(KEY, 3)  # a late second attempt does not undo the stop
-    assert await ledger.claim(a_job(epoch=3), NOON) is None
+    assert await claim(ledger, a_job(epoch=3), NOON) is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_outcomes_at_once_are_all_kept(database: Database) -> None:
 async def test_a_deferred_mail_can_be_claimed_from_its_next_try_on(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
     await answer(ledger, await a_claim(ledger), Verdict.DEFERRED)
-    assert await ledger.claim(a_job(), NOON + 4 * MINUTE) is None
+    assert await claim(ledger, a_job(), NOON + 4 * MINUTE) is None
     again = await a_claim(ledger, NOON + 5 * MINUTE)
     assert again.attempts == 2
     await answer(ledger, again, Verdict.DEFERRED, NOON + 5 * MINUTE)
@@ -114,7 +114,7 @@ async def test_a_mail_without_an_answer_for_twenty_minutes_is_in_doubt(database:
     assert await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT) == Plan(progress={"unknown": 1})
     (row,) = await rows(database)
     assert (row.state, row.doubted) == ("unknown", True)
-    assert await ledger.claim(a_job(), NOON + timedelta(days=9)) is None
+    assert await claim(ledger, a_job(), NOON + timedelta(days=9)) is None
 
 
 async def test_an_open_or_an_opt_out_shows_that_a_mail_in_doubt_arrived(database: Database) -> None:
@@ -165,7 +165,7 @@ async def test_an_opt_out_while_the_mail_is_handed_over_stops_its_next_try(datab
     claimed = await a_claim(ledger)
     await Tracking(database).unsubscribed(1, 0, 1, NOON)
     await answer(ledger, claimed, Verdict.DEFERRED)
-    assert await ledger.claim(a_job(), NOON + 5 * MINUTE) is None
+    assert await claim(ledger, a_job(), NOON + 5 * MINUTE) is None
     assert await states(database) == ["excluded:unsubscribed"]
 
 
@@ -299,14 +299,14 @@ class Walk:
         self.opted_out_seqs: set[int] = set()
 
     async def claim(self, worker: int) -> None:
-        claimed = await self.workers[worker % 2].claim(a_job(epoch=self.epoch), self.now)
+        claimed = await claim(self.workers[worker % 2], a_job(epoch=self.epoch), self.now)
         if claimed:
             assert claimed.address not in self.may_have_arrived | self.opted_out
             assert claimed.address not in [other.address for other in self.in_hand]
             self.in_hand.append(claimed)
 
     async def zombie(self, worker: int) -> None:
-        assert await self.workers[worker % 2].claim(a_job(epoch=self.epoch - 1), self.now) is None
+        assert await claim(self.workers[worker % 2], a_job(epoch=self.epoch - 1), self.now) is None
 
     async def answer(self, which: int, verdict: Verdict) -> None:
         if claimed := self._take(which):

@@ -22,7 +22,7 @@ from serienmail.storage.loading import RecipientStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.tables import contact, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, claim, rows, states
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLLOW_UP = StageKey("autumn", 1)
@@ -104,7 +104,7 @@ async def test_loading_twice_at_once_loads_once(database: Database) -> None:
 
 async def test_recipients_are_not_replaced_once_one_was_handed_over(database: Database) -> None:
     ledger = await an_open_stage(database, 2)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed is not None
     await ledger.record(outcome(claimed, Answer(Verdict.FAILED), NOON))
     await ledger.reopen(KEY, True)
@@ -122,7 +122,7 @@ async def test_merge_fields_are_built_in_and_free_ones_side_by_side(database: Da
 
 async def test_only_who_is_still_due_a_mail_is_excluded_by_seq(database: Database) -> None:
     ledger = await an_open_stage(database, 2)
-    await ledger.claim(a_job(), NOON)
+    await claim(ledger, a_job(), NOON)
     await RecipientStore(database).exclude(KEY, [1, 2], Exclusion.PLACEHOLDER_MISSING)
     assert await states(database) == ["handing_over", "excluded:placeholder_missing"]
 
@@ -133,7 +133,7 @@ async def a_sent_mass_mail(database: Database) -> None:
     ledger = await an_open_stage(database, contacts)
     verdicts = [Verdict.ACCEPTED] * 3 + [Verdict.REJECTED, Verdict.IN_DOUBT]
     for verdict in verdicts:
-        claimed = await ledger.claim(a_job(), NOON)
+        claimed = await claim(ledger, a_job(), NOON)
         assert claimed is not None
         await ledger.record(outcome(claimed, Answer(verdict), NOON))
     for seq in (1, 3):

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.errors import EnvironmentFault
-from serienmail.storage import claiming
+from serienmail.storage import turns
 from serienmail.storage.database import Database
-from tests.builders import NOON, a_job, an_open_stage, rows, states
+from tests.builders import NOON, a_job, an_open_stage, claim, rows, states
 
 
 class Flickering(Database):
@@ -33,7 +33,7 @@ class Flickering(Database):
 
 @pytest.fixture
 async def flickering(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Flickering]:
-    monkeypatch.setattr(claiming, "LOOKS_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(turns, "LOOKS_AGAIN_AFTER", 0.01)
     flickering = Flickering(database.url)
     yield flickering
     await flickering.close()
@@ -42,7 +42,7 @@ async def flickering(database: Database, monkeypatch: pytest.MonkeyPatch) -> Asy
 async def test_a_claim_that_was_committed_is_found_however_often_the_database_fails(flickering: Flickering) -> None:
     ledger = await an_open_stage(flickering, 1)
     flickering.losses, flickering.refusals = 1, 5
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed is not None
     assert [row.token for row in await rows(flickering)] == [claimed.token]
 
@@ -51,6 +51,6 @@ async def test_a_claim_that_was_not_committed_is_an_error_and_its_row_stays_due(
     ledger = await an_open_stage(flickering, 2)
     flickering.refusals = 3
     with pytest.raises(EnvironmentFault, match="away"):
-        await ledger.claim(a_job(), NOON)
+        await claim(ledger, a_job(), NOON)
     assert await states(flickering) == ["pending", "pending"]
-    assert await ledger.claim(a_job(), NOON) is not None
+    assert await claim(ledger, a_job(), NOON) is not None

@@ -10,13 +10,13 @@ from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.tables import delivery, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, claim, rows, states
 
 
 async def answered(ledger: Ledger, *verdicts: Verdict) -> None:
     """The next mails are handed over, with these answers."""
     for verdict in verdicts:
-        claimed = await ledger.claim(a_job(), NOON)
+        claimed = await claim(ledger, a_job(), NOON)
         assert claimed is not None
         await ledger.record(outcome(claimed, Answer(verdict, "the server's words"), NOON))
 

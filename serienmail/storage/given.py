@@ -1,0 +1,34 @@
+"""Many rows given to a statement as one parameter, so that its text is the same for one as for hundreds."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import FromClause, bindparam, cast, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+
+def given_rows(parameter: str, columns: Mapping[str, TypeEngine[Any]], is_sqlite: bool) -> FromClause:
+    """The parameter, a text by ``as_given``, as a table of these columns."""
+    if is_sqlite:
+        each = func.json_each(bindparam(parameter)).table_valued("value")
+        values = {name: func.json_extract(each.c.value, f"$.{name}", type_=kind) for name, kind in columns.items()}
+        labelled = (value.label(name) for name, value in values.items())
+        return select(*labelled).select_from(each).subquery(parameter)
+    records = func.jsonb_to_recordset(cast(bindparam(parameter), JSONB))
+    typed = (column(name, kind) for name, kind in columns.items())
+    return records.table_valued(*typed).render_derived(name=parameter, with_types=True)
+
+
+def as_given(rows: Iterable[Mapping[str, Any]], is_sqlite: bool) -> str:
+    """What ``given_rows`` reads. Times are texts as the database itself writes them: SQLite compares them as texts."""
+    zone = "" if is_sqlite else "+00"
+    return json.dumps(list(rows), default=lambda at: _text(at) + zone)
+
+
+def _text(at: object) -> str:
+    if not isinstance(at, datetime):
+        raise TypeError(f"a statement was given a {type(at).__name__}")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
