@@ -4,21 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    RowMapping,
-    Select,
-    and_,
-    case,
-    delete,
-    func,
-    insert,
-    literal,
-    null,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, null, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -129,7 +115,7 @@ class RecipientStore:
         return _judged(source.add_columns(_reason(load, ignored).label("own_reason")))
 
 
-def merge_fields(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
+def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """A contact's row as templates see it: built-in fields and free attributes side by side."""
     return {**row["attributes"], **{name: row[name] for name in _FOR_TEMPLATES}}
 

@@ -24,7 +24,7 @@ def same_row(one: FromClause, other: FromClause) -> ColumnElement[bool]:
     return and_(*(one.c[name] == other.c[name] for name in ("mass_mail_id", "stage", "seq")))
 
 
-def is_due(now: datetime | ColumnElement[datetime], row: FromClause = delivery) -> ColumnElement[bool]:
+def is_due(now: datetime) -> ColumnElement[bool]:
     """Pending, or deferred until now at the latest."""
-    deferred = and_(row.c.state == DeliveryState.DEFERRED, row.c.next_try_at <= now)
-    return or_(row.c.state == DeliveryState.PENDING, deferred)
+    deferred = and_(delivery.c.state == DeliveryState.DEFERRED, delivery.c.next_try_at <= now)
+    return or_(delivery.c.state == DeliveryState.PENDING, deferred)

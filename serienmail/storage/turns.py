@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 LOOKS_AGAIN_AFTER = 0.5
 """Seconds, the first time; then twice as long each time, up to 5."""
+_EACH_ROW_BY_ITS_KEY = "SELECT " + ", ".join(
+    f"set_config('enable_{plan}', 'off', true)" for plan in ("seqscan", "bitmapscan", "hashjoin", "mergejoin")
+)
+"""PostgreSQL takes the given rows for a hundred; it would rather read all recipients than look up so many."""
 _AWAY = (SQLAlchemyError, OSError, EnvironmentFault)
 
 
@@ -74,6 +78,8 @@ class Turns:
 
     async def _commit(self, outcomes: Sequence[Outcome], wanted: Sequence[Wanted]) -> Answers:
         async with self._database.write() as connection:
+            if not self._database.is_sqlite:
+                await connection.exec_driver_sql(_EACH_ROW_BY_ITS_KEY)
             if outcomes:
                 await self._outcomes.record(connection, outcomes)
             return await self._claims.claim(connection, wanted) if wanted else {}

@@ -9,13 +9,20 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.sending import PATIENT_AFTER, SendActivities, SliceResult
+from activities import sending
+from activities.sending import FAILURES_IN_A_ROW, PATIENT_AFTER, SendActivities, SliceResult
 from serienmail.domain.delivery import Answer, Claimed, SliceJob, SliceRange, Verdict
 from serienmail.domain.errors import AccountRefused, ServerUnreachable
 from serienmail.domain.states import DeliveryState
 from tests.fakes import KEY, FakeLedger, FakePost, FakePostOffice
 
 JOB = SliceJob(KEY, 1, SliceRange(1, 250), "autumn@1", "marketing", measured=True, opted_in_only=True)
+
+
+@pytest.fixture
+def sleepless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause before the next connection."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.0)
 
 
 def environment(attempt: int = 1) -> ActivityEnvironment:
@@ -98,6 +105,47 @@ async def test_a_server_that_is_away_fails_the_attempt_and_gives_the_rows_back()
     with pytest.raises(ServerUnreachable):
         await send(ledger, FakePost(failing(ServerUnreachable("away"))))
     assert {outcome.state for outcome in ledger.outcomes} == {DeliveryState.PENDING}
+
+
+def breaking(*seqs: int) -> Callable[[Claimed], Answer]:
+    """Accepts everything, but the connection breaks the first time that it gets to one of these."""
+    left = list(seqs)
+
+    def answer(claimed: Claimed) -> Answer:
+        if claimed.seq in left:
+            left.remove(claimed.seq)
+            raise ServerUnreachable("hung up")
+        return Answer(Verdict.ACCEPTED)
+
+    return answer
+
+
+async def test_a_connection_that_breaks_is_replaced_and_its_mail_goes_on_another(sleepless: None) -> None:
+    ledger, post = FakeLedger(20), FakePost(breaking(2, 9, 15, 20))
+    assert await send(ledger, post) == SliceResult(20)
+    assert sorted(post.begun) == sorted([*range(1, 21), 2, 9, 15, 20])
+    states = [outcome.state for outcome in ledger.outcomes]
+    assert (states.count(DeliveryState.SENT), states.count(DeliveryState.PENDING)) == (20, 4)
+
+
+async def test_connections_that_break_at_one_moment_are_one_failure(sleepless: None) -> None:
+    ledger, post = FakeLedger(20), FakePost(breaking(1, 2, 3))
+    assert await send(ledger, post) == SliceResult(20)
+    assert post.connections == 3
+
+
+async def test_a_server_that_is_away_is_tried_three_times_in_a_row(sleepless: None) -> None:
+    ledger = FakeLedger(1)
+    post = FakePost(failing(ServerUnreachable("away")))
+    with pytest.raises(ServerUnreachable):
+        await send(ledger, post)
+    assert post.begun == [1] * FAILURES_IN_A_ROW
+
+
+async def test_an_answer_ends_the_row_of_failures(sleepless: None) -> None:
+    ledger, post = FakeLedger(4), FakePost(breaking(1, 1, 2, 2))
+    post.connections = 1
+    assert await send(ledger, post) == SliceResult(4)
 
 
 async def test_a_server_that_stays_away_makes_the_slice_say_until_when_it_waits() -> None:

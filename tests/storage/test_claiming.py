@@ -128,6 +128,27 @@ async def test_who_may_not_be_mailed_any_more_is_excluded_at_the_claim(
     assert await states(database) == [f"excluded:{reason}", "handing_over"]
 
 
+@pytest.mark.parametrize("change", [withdrawn, opted_out, suppressed, gone, without_address, with_anothers_address])
+async def test_nor_is_anybody_mailed_who_was_excluded_after_the_slice_was_read(database: Database, change: Any) -> None:
+    due = await (await an_open_stage(database, 2)).slice(a_job(), NOON)
+    await change(database)
+    claimed = await due.next(NOON)
+    assert claimed is not None
+    assert claimed.seq == 2
+    assert await due.next(NOON) is None
+    assert (await states(database))[0].startswith("excluded:")
+
+
+async def test_what_was_saved_about_a_contact_after_the_slice_was_read_is_in_the_mail(database: Database) -> None:
+    due = await (await an_open_stage(database, 1)).slice(a_job(), NOON)
+    await ContactStore(database).save([a_contact(1, first_name="Ida", email="New@example.org", tracking=False)])
+    claimed = await due.next(NOON)
+    assert claimed is not None
+    assert (claimed.address, claimed.contact["first_name"], claimed.tracked) == ("New@example.org", "Ida", False)
+    (row,) = await rows(database)
+    assert (row.address, row.address_key, row.tracked) == ("New@example.org", "new@example.org", False)
+
+
 async def test_an_opt_in_is_not_asked_for_where_the_order_does_not_ask(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
     await withdrawn(database)
