@@ -1,6 +1,6 @@
 """Claims: the committed right to hand over one mail."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Text,
     Update,
+    bindparam,
     case,
     exists,
     false,
@@ -26,15 +27,12 @@ from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.states import DeliveryState
-from serienmail.storage.given import as_given, given_rows
+from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.loading import merge_fields
 from serienmail.storage.rows import same_row, stage_row
 from serienmail.storage.second_look import look_again
 from serienmail.storage.tables import UtcDateTime, contact, delivery, stage, suppression
 from serienmail.storage.wanted import Wanted, by_slice, claimable
-
-MessageId = Callable[[str, int, int, int], str]
-"""(account, mass mail's number, stage, seq) → Message-ID, always the same one for the same mail."""
 
 
 class NotClaimed(Enum):
@@ -51,8 +49,7 @@ Answers = dict[str, Claimed | NotClaimed]
 class Claims:
     """Claims rows, within transactions that its caller commits."""
 
-    def __init__(self, message_id: MessageId, is_sqlite: bool) -> None:
-        self._message_id = message_id
+    def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
         self._take = _take_as_read(is_sqlite)
 
@@ -77,53 +74,51 @@ class Claims:
             by_token = {each.token: each for each in lost}
             mine = delivery.c.token.in_(by_token), delivery.c.state == DeliveryState.HANDING_OVER
             for row in await connection.execute(claimable(job).where(*mine)):
-                found[row.token] = self._claimed(replace(by_token[row.token], row=row), row.attempts)
+                found[row.token] = _claimed(replace(by_token[row.token], row=row), row.attempts)
         return found
 
     async def _as_read(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
         if not wanted:
             return {}
-        given = as_given((self._values(each) for each in wanted), self._is_sqlite)
+        given = as_given(_values(each, self._is_sqlite) for each in wanted)
         taken = frozenset((await connection.execute(self._take, {_WANTED: given})).scalars())
-        return {each.token: self._claimed(each, each.row.attempts + 1) for each in wanted if each.token in taken}
+        return {each.token: _claimed(each, each.row.attempts + 1) for each in wanted if each.token in taken}
 
-    def _values(self, wanted: Wanted) -> dict[str, Any]:
-        job, row = wanted.job, wanted.row
-        return {
-            "mass_mail_id": job.key.mass_mail_id,
-            "stage": job.key.stage,
-            "seq": row.seq,
-            "attempts": row.attempts,
-            "imported_at": row.imported_at,
-            "opted_in_only": job.opted_in_only,
-            "now": wanted.now,
-            "token": wanted.token,
-            "epoch": job.epoch,
-            "template": job.template,
-            "tracked": _tracked(wanted),
-            "message_id": self._message_id_of(wanted),
-            "dated_at": row.dated_at or wanted.now,
-        }
 
-    def _claimed(self, wanted: Wanted, attempts: int) -> Claimed:
-        job, row = wanted.job, wanted.row
-        return Claimed(
-            key=job.key,
-            seq=row.seq,
-            token=wanted.token,
-            number=row.number,
-            address=row.email,
-            contact=merge_fields(dict(zip(row._fields, row, strict=True))),
-            tracked=_tracked(wanted),
-            message_id=self._message_id_of(wanted),
-            dated_at=row.dated_at or wanted.now,
-            attempts=attempts,
-            hand_over_by=wanted.hand_over_by,
-        )
+def _values(wanted: Wanted, is_sqlite: bool) -> dict[str, Any]:
+    job, row = wanted.job, wanted.row
+    return {
+        "mass_mail_id": job.key.mass_mail_id,
+        "stage": job.key.stage,
+        "seq": row.seq,
+        "attempts": row.attempts,
+        "imported_at": row.imported_at and as_text(row.imported_at, is_sqlite),
+        "opted_in_only": job.opted_in_only,
+        "now": as_text(wanted.now, is_sqlite),
+        "token": wanted.token,
+        "epoch": job.epoch,
+        "template": job.template,
+        "tracked": _tracked(wanted),
+        "message_id": wanted.message_id,
+        "dated_at": as_text(row.dated_at or wanted.now, is_sqlite),
+    }
 
-    def _message_id_of(self, wanted: Wanted) -> str:
-        job, row = wanted.job, wanted.row
-        return row.message_id or self._message_id(job.account, row.number, job.key.stage, row.seq)
+
+def _claimed(wanted: Wanted, attempts: int) -> Claimed:
+    job, row = wanted.job, wanted.row
+    return Claimed(
+        key=job.key,
+        seq=row.seq,
+        token=wanted.token,
+        number=row.number,
+        address=row.email,
+        contact=merge_fields(dict(zip(row._fields, row, strict=True))),
+        tracked=_tracked(wanted),
+        message_id=wanted.message_id,
+        dated_at=row.dated_at or wanted.now,
+        attempts=attempts,
+        hand_over_by=wanted.hand_over_by,
+    )
 
 
 def _tracked(wanted: Wanted) -> bool:
@@ -134,12 +129,17 @@ async def _of_open_stages(connection: AsyncConnection, wanted: Sequence[Wanted])
     """Those whose epoch may claim. A stop waits until they are committed."""
     epochs: dict[StageKey, int] = {}
     for key in sorted({each.job.key for each in wanted}, key=lambda key: (key.mass_mail_id, key.stage)):
-        open_one = select(stage.c.epoch).where(stage_row(key), stage.c.open).with_for_update(read=True)
-        if (found := (await connection.execute(open_one)).first()) is not None:
-            epochs[key] = found.epoch
+        asked = {"mass_mail_id": key.mass_mail_id, "number": key.stage}
+        if (epoch := (await connection.execute(_OPEN_EPOCH, asked)).scalar()) is not None:
+            epochs[key] = epoch
     return [each for each in wanted if each.job.epoch == epochs.get(each.job.key)]
 
 
+_OPEN_EPOCH = (
+    select(stage.c.epoch)
+    .where(stage.c.mass_mail_id == bindparam("mass_mail_id"), stage.c.number == bindparam("number"), stage.c.open)
+    .with_for_update(read=True)
+)
 _WANTED = "wanted"
 _COLUMNS: dict[str, TypeEngine[Any]] = {
     "mass_mail_id": Text(),

@@ -12,13 +12,12 @@ from sqlalchemy import and_, select, update
 from serienmail.domain.delivery import Counts, Outcome, Plan, SliceJob, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import OPEN_STATES, DeliveryState
-from serienmail.storage.claiming import MessageId
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.planning import plan_stage
 from serienmail.storage.reopening import reopen_stage
 from serienmail.storage.rows import is_due, rows_of, stage_row
-from serienmail.storage.slices import Slice
+from serienmail.storage.slices import MessageId, Slice
 from serienmail.storage.tables import delivery, stage
 from serienmail.storage.turns import Turns
 from serienmail.storage.wanted import claimable
@@ -29,7 +28,8 @@ class Ledger:
 
     def __init__(self, database: Database, message_id: MessageId) -> None:
         self._database = database
-        self._turns = Turns(database, message_id)
+        self._turns = Turns(database)
+        self._message_id = message_id
 
     async def open_stage(self, key: StageKey, epoch: int) -> None:
         """Let this epoch send, and no older one. CommandRefused if a newer one has been opened."""
@@ -62,7 +62,7 @@ class Ledger:
         """The slice's due rows, for lanes to claim one after the other."""
         async with self._database.read() as connection:
             rows = await connection.execute(claimable(job).where(is_due(now)))
-        return Slice(self._turns, job, rows)
+        return Slice(self._turns, self._message_id, job, rows)
 
     async def record(self, outcome: Outcome) -> None:
         """Keep an outcome; returns when it is committed, however long the database is away."""

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.delivery import Outcome
 from serienmail.domain.states import DeliveryState
-from serienmail.storage.given import as_given, given_rows
+from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.rows import rows_of, same_row
 from serienmail.storage.tables import UtcDateTime, delivery, event
 
@@ -26,14 +26,14 @@ class Outcomes:
         """All in one statement. A reply that comes too late to count is kept as an event."""
         # one order for all writers, else PostgreSQL finds deadlocks
         in_order = sorted(outcomes, key=lambda each: (each.key.mass_mail_id, each.key.stage, each.seq))
-        given = as_given(map(_values, in_order), self._is_sqlite)
+        given = as_given(_values(each, self._is_sqlite) for each in in_order)
         recorded = frozenset((await connection.execute(self._record, {_OUTCOMES: given})).scalars())
         late = await _not_shown(connection, [each for each in in_order if each.token not in recorded])
         if late:
             await connection.execute(insert(event), [_late_reply(each) for each in late])
 
 
-def _values(outcome: Outcome) -> dict[str, Any]:
+def _values(outcome: Outcome, is_sqlite: bool) -> dict[str, Any]:
     return {
         "mass_mail_id": outcome.key.mass_mail_id,
         "stage": outcome.key.stage,
@@ -41,8 +41,8 @@ def _values(outcome: Outcome) -> dict[str, Any]:
         "token": outcome.token,
         "state": outcome.state,
         "reply": outcome.reply,
-        "next_try_at": outcome.next_try_at,
-        "finished_at": None if outcome.state in _NOT_FINISHED else outcome.at,
+        "next_try_at": outcome.next_try_at and as_text(outcome.next_try_at, is_sqlite),
+        "finished_at": None if outcome.state in _NOT_FINISHED else as_text(outcome.at, is_sqlite),
     }
 
 

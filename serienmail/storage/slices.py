@@ -1,7 +1,7 @@
 """A slice's due rows, read in one statement, for its lanes to take one after the other."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,16 @@ from serienmail.storage.claiming import NotClaimed
 from serienmail.storage.turns import Turn, Turns
 from serienmail.storage.wanted import Wanted
 
+MessageId = Callable[[str, int, int, int], str]
+"""(account, mass mail's number, stage, seq) → Message-ID, always the same one for the same mail."""
+
 
 class Slice:
     """The rows that wait in memory, and those in the lanes' hands."""
 
-    def __init__(self, turns: Turns, job: SliceJob, rows: Iterable[Row[Any]]) -> None:
+    def __init__(self, turns: Turns, message_id: MessageId, job: SliceJob, rows: Iterable[Row[Any]]) -> None:
         self._turns = turns
+        self._message_id = message_id
         self._job = job
         self._waiting = deque(rows)
         self._in_hand: dict[int, Row[Any]] = {}
@@ -33,7 +37,7 @@ class Slice:
         Rows that may not go (opt-out, suppression, contact gone) are excluded on the way.
         """
         while self._waiting:
-            wanted = Wanted(self._job, self._waiting.popleft(), now)
+            wanted = self._want(self._waiting.popleft(), now)
             answer = await self._turns.take(Turn(last, wanted))
             self._settled(last)
             last = None
@@ -50,6 +54,11 @@ class Slice:
         """Keep an outcome; returns when it is committed. A row that is given back waits again, behind the others."""
         await self._turns.record(outcome)
         self._settled(outcome)
+
+    def _want(self, row: Row[Any], now: datetime) -> Wanted:
+        job = self._job
+        message_id = row.message_id or self._message_id(job.account, row.number, job.key.stage, row.seq)
+        return Wanted(job, row, message_id, now)
 
     def _settled(self, outcome: Outcome | None) -> None:
         if outcome and (row := self._in_hand.pop(outcome.seq, None)) and outcome.state is DeliveryState.PENDING:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serienmail.domain.delivery import Claimed, Outcome
 from serienmail.domain.errors import EnvironmentFault
-from serienmail.storage.claiming import Answers, Claims, MessageId, NotClaimed
+from serienmail.storage.claiming import Answers, Claims, NotClaimed
 from serienmail.storage.database import Database
 from serienmail.storage.group_commit import GroupCommit
 from serienmail.storage.outcomes import Outcomes
@@ -38,9 +38,9 @@ class Turn:
 class Turns:
     """The ledger's hot path, one for each process."""
 
-    def __init__(self, database: Database, message_id: MessageId) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._claims = Claims(message_id, database.is_sqlite)
+        self._claims = Claims(database.is_sqlite)
         self._outcomes = Outcomes(database.is_sqlite)
         self._group = GroupCommit(self._take_group)
 

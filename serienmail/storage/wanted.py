@@ -23,6 +23,7 @@ class Wanted:
 
     job: SliceJob
     row: Row[Any]
+    message_id: str
     now: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     hand_over_by: float = field(default_factory=lambda: time.clock_gettime(_SINCE_BOOT) + CLAIM_TO_DOT.total_seconds())
