@@ -104,6 +104,7 @@ class _Sending:
         self._clock = ActivityClock()
         self._claims_until = time.monotonic() + CLAIM_SECONDS
         self._draining = False
+        self._empty_handed: set[asyncio.Task[Any]] = set()
         self._handled = 0
         self._failures = Failures()
         self._failure: TransportFailure | None = None
@@ -121,38 +122,56 @@ class _Sending:
         try:
             await asyncio.wait(lanes)
         except asyncio.CancelledError:
-            self._draining = True
+            self._drain()
             await asyncio.wait(lanes)  # mails in hand get their outcome first
             raise
         finally:
             shutdown.cancel()
-            failures = [lane.exception() for lane in lanes if lane.done()]  # all looked at, else the log complains
+            ended = (lane for lane in lanes if lane.done() and not lane.cancelled())
+            failures = [lane.exception() for lane in ended]  # all looked at, else the log complains
         for failure in failures:
             if failure:
                 raise failure
 
     async def _drain_at_shutdown(self) -> None:
         await activity.wait_for_worker_shutdown()
+        self._drain()
+
+    def _drain(self) -> None:
+        """Begin no other mail. Lanes that wait for a slot go: another slice may keep theirs for minutes."""
         self._draining = True
+        for lane in self._empty_handed:
+            lane.cancel()
 
     async def _lane(self, rows: Slice) -> None:
         """Mails one after the other. If a connection breaks, there is a pause before the next one is opened."""
-        while await self._connection(rows):  # noqa: ASYNC110  # the pause is the point, nothing is polled
+        while await self._with_a_slot(rows):  # noqa: ASYNC110  # the pause is the point, nothing is polled
             await asyncio.sleep(self._failures.pause)
 
-    async def _connection(self, rows: Slice) -> bool:
-        """As many mails as there are; True if a connection broke before that, and the lane may go on."""
-        async with self._post.slots:
-            last: Outcome | None = None
-            while claimed := await self._next(rows, last):
-                began = time.monotonic()
-                try:
-                    last = await self._hand_over(claimed)
-                except TransportFailure as failure:
-                    await rows.record(given_back(claimed, self._clock.now()))
-                    if self._failures.are_too_many(failure, began):
-                        self._failure, self._draining = failure, True
-                    return not self._draining
+    async def _with_a_slot(self, rows: Slice) -> bool:
+        lane = asyncio.current_task()
+        assert lane
+        self._empty_handed.add(lane)
+        try:
+            async with self._post.slots:
+                self._empty_handed.discard(lane)
+                return await self._mails(rows)
+        finally:
+            self._empty_handed.discard(lane)
+
+    async def _mails(self, rows: Slice) -> bool:
+        """As many as there are; True if a connection broke before that, and the lane may go on."""
+        last: Outcome | None = None
+        while claimed := await self._next(rows, last):
+            began = time.monotonic()
+            try:
+                last = await self._hand_over(claimed)
+            except TransportFailure as failure:
+                await rows.record(given_back(claimed, self._clock.now()))
+                if self._failures.are_too_many(failure, began):
+                    self._failure = failure
+                    self._drain()
+                return not self._draining
         return False
 
     async def _next(self, rows: Slice, last: Outcome | None) -> Claimed | None:
@@ -173,7 +192,7 @@ class _Sending:
             raise
         except Exception as error:
             # A fault of ours: nobody knows whether this mail went, and the next ones would fare no better.
-            self._draining = True
+            self._drain()
             log.exception("a mail could not be handed over")
             says = "a mail could not be handed over, and is in doubt; the worker's log has the details."
             raise ApplicationError(says, type=type(error).__name__, non_retryable=True) from None

@@ -80,6 +80,23 @@ async def test_a_stop_lets_mails_in_hand_finish_and_begins_no_other() -> None:
     assert len(post.begun) == len(ledger.outcomes) == post.connections
 
 
+async def test_a_stop_does_not_wait_for_connections_that_another_slice_has() -> None:
+    post, stopped, other = FakePost(), environment(), FakeLedger(20)
+    post.go_on.clear()
+    sending_on = asyncio.create_task(send(other, post))
+    await post.full.wait()
+    ledger = FakeLedger(20)
+    waiting = asyncio.ensure_future(stopped.run(SendActivities(ledger, FakePostOffice(post)).send_slice, JOB))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    stopped.cancel(activity.ActivityCancellationDetails(cancel_requested=True))
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ledger.outcomes == []
+    post.go_on.set()
+    assert await sending_on == SliceResult(20)
+
+
 async def test_a_worker_that_shuts_down_finishes_what_it_has_in_hand() -> None:
     ledger, post = FakeLedger(20), FakePost()
     post.go_on.clear()
