@@ -43,6 +43,7 @@ class Session:
         self._connection = connection
         self._extensions = extensions
         self._timeouts = timeouts
+        self._patience = {Phase.DATA: timeouts.data, Phase.DOT: timeouts.answer}
         self._clean = True
 
     @property
@@ -186,8 +187,7 @@ class Session:
         self._connection.write(phase, data)
 
     async def _reply(self, phase: Phase) -> Reply:
-        seconds = {Phase.DATA: self._timeouts.data, Phase.DOT: self._timeouts.answer}.get(phase, self._timeouts.command)
-        return await self._connection.reply(phase, seconds)
+        return await self._connection.reply(phase, self._patience.get(phase, self._timeouts.command))
 
 
 def _stuffed(data: bytes) -> bytes:
