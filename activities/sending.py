@@ -145,7 +145,7 @@ class _Sending:
 
     async def _lane(self, rows: Slice) -> None:
         """Mails one after the other. If a connection breaks, there is a pause before the next one is opened."""
-        while await self._with_a_slot(rows):  # noqa: ASYNC110  # the pause is the point, nothing is polled
+        while not self._draining and await self._with_a_slot(rows):  # noqa: ASYNC110  # the pause is the point, nothing is polled
             await asyncio.sleep(self._failures.pause)
 
     async def _with_a_slot(self, rows: Slice) -> bool:

@@ -26,6 +26,7 @@ from serienmail.domain.errors import CommandRefused
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
+from serienmail.storage.slices import Slice
 from serienmail.storage.tables import contact, delivery, event, mass_mail, stage, suppression
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, claim, rows, states
@@ -278,7 +279,8 @@ steps = st.lists(
     st.one_of(
         st.tuples(st.just("claim"), some), st.tuples(st.just("claim"), some), st.tuples(st.just("zombie"), some),
         st.tuples(st.just("answer"), some, st.sampled_from(list(Verdict))), st.tuples(st.just("give_back"), some),
-        st.tuples(st.just("kill"), some), st.tuples(st.just("plan"), st.sampled_from([0, 5, 21, 300])),
+        st.tuples(st.just("look"), some), st.tuples(st.just("kill"), some),
+        st.tuples(st.just("plan"), st.sampled_from([0, 5, 21, 300])),
         st.tuples(st.just("stop")), st.tuples(st.just("restart")), st.tuples(st.just("opt_out"), some),
         st.tuples(st.just("move"), some, some), st.tuples(st.just("reopen")), st.tuples(st.just("cancel")),
     ),
@@ -292,6 +294,7 @@ class Walk:
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self.database, self.now, self.epoch = database, NOON, 1
         self.workers = [ledger, a_ledger(database)]
+        self.read: dict[int, Slice] = {}
         self.in_hand: list[Claimed] = []
         self.may_have_arrived: set[str] = set()
         self.accepted: set[int] = set()
@@ -299,11 +302,16 @@ class Walk:
         self.opted_out_seqs: set[int] = set()
 
     async def claim(self, worker: int) -> None:
-        claimed = await claim(self.workers[worker % 2], a_job(epoch=self.epoch), self.now)
+        """From what the worker has read some time ago, if there is still a row of it, else from what it reads now."""
+        claimed = await self.read[worker % 2].next(self.now) if worker % 2 in self.read else None
+        claimed = claimed or await claim(self.workers[worker % 2], a_job(epoch=self.epoch), self.now)
         if claimed:
             assert claimed.address not in self.may_have_arrived | self.opted_out
             assert claimed.address not in [other.address for other in self.in_hand]
             self.in_hand.append(claimed)
+
+    async def look(self, worker: int) -> None:
+        self.read[worker % 2] = await self.workers[worker % 2].slice(a_job(epoch=self.epoch), self.now)
 
     async def zombie(self, worker: int) -> None:
         assert await claim(self.workers[worker % 2], a_job(epoch=self.epoch - 1), self.now) is None
