@@ -50,7 +50,7 @@ def build_workers(client: Client, services: Services, role: str = "all") -> list
 
 def _workflow_worker(client: Client, services: Services) -> Worker:
     loading = LoadingActivities(services.recipients, services.post_office)
-    stages = StageActivities(services.ledger)
+    stages = StageActivities(services.ledger, services.evidence)
     records = RecordActivities(services.mass_mails)
     return Worker(
         client,

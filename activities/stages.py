@@ -1,5 +1,6 @@
 """Short steps in the ledger: open and close a stage, plan, count, cancel, look again."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +9,7 @@ from temporalio import activity
 
 from activities.clock import ActivityClock
 from serienmail.domain.delivery import Counts, Plan, StageKey
+from serienmail.domain.doubt import Doubt, Finding
 
 
 class StageLedger(Protocol):
@@ -19,8 +21,14 @@ class StageLedger(Protocol):
     async def close_stage(self, key: StageKey, epoch: int) -> None:
         """Nothing is claimed from here on."""
 
-    async def plan(self, key: StageKey, slice_size: int | None, now: datetime) -> Plan:
-        """Settle, then say what is due."""
+    async def plan(self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False) -> Plan:
+        """Settle, then say what is due. traced: mails in doubt may still be decided."""
+
+    async def doubts(self, key: StageKey, now: datetime) -> tuple[Doubt, ...]:
+        """Rows whose claim can lead to nothing any more, and whose outcome nobody knows."""
+
+    async def settle(self, doubts: Sequence[Doubt], findings: Mapping[str, Finding], now: datetime) -> None:
+        """Write what the findings, by Message-ID, prove about these rows."""
 
     async def cancel(self, key: StageKey) -> int:
         """Cancel what is still due."""
@@ -30,6 +38,16 @@ class StageLedger(Protocol):
 
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers."""
+
+
+class Evidence(Protocol):
+    """What mail servers themselves recorded about mails."""
+
+    def traces(self, account: str) -> bool:
+        """Whether this account's server shows it."""
+
+    async def find(self, account: str, message_ids: Collection[str], since: datetime) -> Mapping[str, Finding]:
+        """By Message-ID; nobody hands these mails over any more, and nobody began before ``since``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +60,11 @@ class StageStart:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250."""
+    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250. account: whose server may know more."""
 
     key: StageKey
     slice_size: int | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +78,9 @@ class Reopening:
 class StageActivities:
     """open_stage, close_stage, plan_slices, cancel_stage, reopen_stage, count_stage."""
 
-    def __init__(self, ledger: StageLedger) -> None:
+    def __init__(self, ledger: StageLedger, evidence: Evidence) -> None:
         self._ledger = ledger
+        self._evidence = evidence
 
     @activity.defn
     async def open_stage(self, start: StageStart) -> None:
@@ -75,7 +95,18 @@ class StageActivities:
     @activity.defn
     async def plan_slices(self, request: PlanRequest) -> Plan:
         """At most 200 slices of due rows, else when to look again, else nothing: the stage is over."""
-        return await self._ledger.plan(request.key, request.slice_size, ActivityClock().now())
+        clock = ActivityClock()
+        traced = self._evidence.traces(request.account)
+        if traced:
+            await self._trace(request, clock)
+        return await self._ledger.plan(request.key, request.slice_size, clock.now(), traced)
+
+    async def _trace(self, request: PlanRequest, clock: ActivityClock) -> None:
+        """Settle what the mail server's own record decides. It is read outside of all transactions."""
+        if doubts := await self._ledger.doubts(request.key, clock.now()):
+            since = min(doubt.since for doubt in doubts)
+            findings = await self._evidence.find(request.account, [doubt.message_id for doubt in doubts], since)
+            await self._ledger.settle(doubts, findings, clock.now())
 
     @activity.defn
     async def cancel_stage(self, key: StageKey) -> int:

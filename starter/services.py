@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from serienmail.mailing.links import Links
 from serienmail.mailing.post import PostOffice
+from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
@@ -30,6 +31,7 @@ class Services:
     recipients: RecipientStore
     ledger: Ledger
     post_office: PostOffice
+    evidence: RelayEvidence
 
 
 @asynccontextmanager
@@ -60,4 +62,5 @@ def wire(settings: Settings, database: Database) -> Services:
         recipients=RecipientStore(database),
         ledger=Ledger(database, post_office.message_id),
         post_office=post_office,
+        evidence=RelayEvidence(settings.accounts),
     )

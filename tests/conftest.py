@@ -14,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
 from starter.temporal_server import start_temporal
+from tests.postfix import Postfix, a_postfix, find_postfix
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +92,21 @@ async def database(
     database = Database(url)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def postfix_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a real Postfix lies; the test is skipped if there is none to be had."""
+    return find_postfix(tmp_path_factory.mktemp("postfix"))
+
+
+@pytest.fixture(scope="session")
+async def postfix(postfix_root: Path) -> AsyncIterator[Postfix]:
+    """A real Postfix that takes every mail, and discards it."""
+    with tempfile.TemporaryDirectory(prefix="serienmail-postfix") as folder:
+        Path(folder).chmod(0o755)  # its processes run as another user
+        async with a_postfix(postfix_root, Path(folder)) as postfix:
+            yield postfix
 
 
 @pytest.fixture(scope="session")

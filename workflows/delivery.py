@@ -89,7 +89,7 @@ class DeliveryWorkflow:
                 workflow.continue_as_new(self._run)
 
     async def _plan(self) -> Plan:
-        request = PlanRequest(self._run.key, self._run.slice_size)
+        request = PlanRequest(self._run.key, self._run.slice_size, self._run.account)
         plan = await workflow.execute_activity_method(StageActivities.plan_slices, request, **options.short())
         await self._show(plan)
         return plan

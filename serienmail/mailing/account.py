@@ -1,5 +1,6 @@
 """A sending account: the mail server, how to log in, and who the mails are from."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -15,6 +16,8 @@ class Account(BaseModel):
     dkim: the keys that mails are signed with, for several domains or of both kinds; none if the mail server signs.
     connections: at most so many at a time. mails_per_connection: then a connection is replaced, as large
     providers ask for.
+    relay_log: where the log of this server can be read, if it is a Postfix that mails go to directly; it decides mails
+    in doubt.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -30,6 +33,7 @@ class Account(BaseModel):
     dkim: tuple[DkimKey, ...] = ()
     connections: int = Field(default=10, ge=1)
     mails_per_connection: int = Field(default=100, ge=1)
+    relay_log: Path | None = None
 
     @model_validator(mode="after")
     def _signs_its_own_mails(self) -> Self:

@@ -81,10 +81,22 @@ class SmtpTransport:
 
 
 async def _open(account: Account, tls: ssl.SSLContext | None, timeouts: Timeouts) -> Session:
-    """Connect, TLS, EHLO and log-in by aiosmtplib, whose connection the session then takes over."""
+    """A connection that aiosmtplib opened, and the session took over."""
+    client = await connect(account, tls, timeouts)
+    return Session(Connection(cast(asyncio.Transport, client.transport)), client.esmtp_extensions, timeouts)
+
+
+async def connect(
+    account: Account,
+    tls: ssl.SSLContext | None,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  # it is frozen
+    name: str | None = None,
+) -> SMTP:
+    """Connect, TLS, EHLO and log-in. name: said at EHLO; None: this machine's. TransportFailure if that fails."""
     client = SMTP(
         hostname=account.host,
         port=account.port,
+        local_hostname=name,
         username=account.username,
         password=account.password.get_secret_value() if account.password else None,
         use_tls=account.tls == "implicit",
@@ -104,7 +116,7 @@ async def _open(account: Account, tls: ssl.SSLContext | None, timeouts: Timeouts
     except BaseException:
         client.close()
         raise
-    return Session(Connection(cast(asyncio.Transport, client.transport)), client.esmtp_extensions, timeouts)
+    return client
 
 
 def _failure(error: Exception) -> TransportFailure:

@@ -5,15 +5,18 @@ deferred can be claimed, by the stage's newest epoch alone, while the stage is o
 Never lost: a stage is over only when no row is pending, deferred or being handed over.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, select, update
 
 from serienmail.domain.delivery import Counts, Outcome, Plan, SliceJob, StageKey
+from serienmail.domain.doubt import Doubt, Finding
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
+from serienmail.storage.doubts import doubts_of, settle_doubts
 from serienmail.storage.planning import plan_stage
 from serienmail.storage.reopening import reopen_stage
 from serienmail.storage.rows import is_due, rows_of, stage_row
@@ -50,13 +53,24 @@ class Ledger:
         async with self._database.write() as connection:
             await connection.execute(update(stage).where(stage.c.mass_mail_id == mass_mail_id).values(open=False))
 
-    async def plan(self, key: StageKey, slice_size: int | None, now: datetime) -> Plan:
+    async def plan(self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False) -> Plan:
         """Settle rows that were handed over too long ago, then say what is due.
 
         slice_size: rows a slice; None: 1 for up to 500 recipients, so that each is an activity of its own, else 250.
+        traced: the relay's log may decide what is in doubt, so that it is worth waiting for.
         """
         async with self._database.write() as connection:
-            return await plan_stage(connection, key, slice_size, now)
+            return await plan_stage(connection, key, slice_size, now, traced)
+
+    async def doubts(self, key: StageKey, now: datetime) -> tuple[Doubt, ...]:
+        """Rows whose claim can lead to nothing any more, and whose outcome nobody knows."""
+        async with self._database.read() as connection:
+            return await doubts_of(connection, key, now)
+
+    async def settle(self, doubts: Sequence[Doubt], findings: Mapping[str, Finding], now: datetime) -> None:
+        """Write what the findings, by Message-ID, prove about these rows."""
+        async with self._database.write() as connection:
+            await settle_doubts(connection, doubts, findings, now)
 
     async def slice(self, job: SliceJob, now: datetime) -> Slice:
         """The slice's due rows, for lanes to claim one after the other."""

@@ -1,12 +1,13 @@
 """What a stage can do next, read off the ledger."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import HAND_OVER_LIMIT, Plan, SliceRange, StageKey
+from serienmail.domain.doubt import TRACED_AFTER, TRACED_FOR
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.rows import is_due, rows_of
 from serienmail.storage.tables import delivery
@@ -14,12 +15,16 @@ from serienmail.storage.tables import delivery
 PLANNED_SLICES = 200
 ONE_EACH_UP_TO = 500
 LARGE_SLICE = 250
+LOOKS_AGAIN = timedelta(minutes=1)
+TRACING = "mails in doubt are being looked for in the relay's log"
 
 
-async def plan_stage(connection: AsyncConnection, key: StageKey, slice_size: int | None, now: datetime) -> Plan:
+async def plan_stage(
+    connection: AsyncConnection, key: StageKey, slice_size: int | None, now: datetime, traced: bool
+) -> Plan:
     """Settle first; then slices that are due, else when to look again, else an empty plan: the stage is over."""
     await _settle(connection, key, now)
-    progress, _ = await _progress(connection, key)
+    progress, _ = await _progress(connection, key, traced)
     recipients = sum(progress.values()) - progress.get(DeliveryState.EXCLUDED, 0)
     size = slice_size or (1 if recipients <= ONE_EACH_UP_TO else LARGE_SLICE)
     slices = await _due_slices(connection, key, size, now)
@@ -27,9 +32,12 @@ async def plan_stage(connection: AsyncConnection, key: StageKey, slice_size: int
         return Plan(slices=slices, progress=progress)
     # Counted again, with the times in one snapshot: a row that was pending above may just have been claimed by a
     # zombie, or given back. The stage is over only if none is open at one and the same moment.
-    progress, wake_at = await _progress(connection, key)
+    progress, wake_at = await _progress(connection, key, traced)
     if not any(progress.get(state) for state in (*OPEN_STATES, DeliveryState.HANDING_OVER)):
-        return Plan(progress=progress)
+        asked_until = await _asked_until(connection, key) if traced else None
+        if asked_until is None or asked_until <= now:
+            return Plan(progress=progress)
+        return Plan(wake_at=min(now + LOOKS_AGAIN, asked_until), reason=TRACING, progress=progress)
     return Plan(wake_at=wake_at or now, reason=_reason(progress), progress=progress)
 
 
@@ -45,7 +53,16 @@ async def _settle(connection: AsyncConnection, key: StageKey, now: datetime) -> 
     await connection.execute(update(delivery).where(arrived).values(state=DeliveryState.SENT))
 
 
-async def _progress(connection: AsyncConnection, key: StageKey) -> tuple[dict[str, int], datetime | None]:
+async def _asked_until(connection: AsyncConnection, key: StageKey) -> datetime | None:
+    """How long it makes sense to ask the relay's log about rows in doubt; None if there are none."""
+    doubted = and_(rows_of(key), delivery.c.state == DeliveryState.UNKNOWN)
+    latest = (await connection.execute(select(func.max(delivery.c.finished_at)).where(doubted))).scalar_one()
+    return latest + TRACED_FOR if latest else None
+
+
+async def _progress(
+    connection: AsyncConnection, key: StageKey, traced: bool
+) -> tuple[dict[str, int], datetime | None]:
     """How many rows are in each state, and when the first deferred or silent one is to be looked at."""
     counted = select(
         delivery.c.state,
@@ -55,7 +72,8 @@ async def _progress(connection: AsyncConnection, key: StageKey) -> tuple[dict[st
     )
     rows = (await connection.execute(counted.where(rows_of(key)).group_by(delivery.c.state))).all()
     times = [row.next_try for row in rows if row.state == DeliveryState.DEFERRED]
-    times += [row.handed_over + HAND_OVER_LIMIT for row in rows if row.state == DeliveryState.HANDING_OVER]
+    limit = TRACED_AFTER if traced else HAND_OVER_LIMIT
+    times += [row.handed_over + limit for row in rows if row.state == DeliveryState.HANDING_OVER]
     return {row.state: row.rows for row in rows}, min(times, default=None)
 
 
