@@ -1,6 +1,6 @@
 """Short steps in the ledger: open and close a stage, plan, count, cancel, look again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -46,8 +46,8 @@ class Evidence(Protocol):
     def traces(self, account: str) -> bool:
         """Whether this account's server shows it."""
 
-    async def find(self, account: str, message_ids: Collection[str], since: datetime) -> Mapping[str, Finding]:
-        """By Message-ID; nobody hands these mails over any more, and nobody began before ``since``."""
+    async def find(self, account: str, since: Mapping[str, datetime]) -> Mapping[str, Finding]:
+        """By Message-ID. since: when each mail was first claimed; nobody can hand it over any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class StageActivities:
     async def _trace(self, request: PlanRequest, clock: ActivityClock) -> None:
         """Settle what the mail server's own record decides. It is read outside of all transactions."""
         if doubts := await self._ledger.doubts(request.key, clock.now()):
-            since = min(doubt.since for doubt in doubts)
-            findings = await self._evidence.find(request.account, [doubt.message_id for doubt in doubts], since)
+            since = {doubt.message_id: doubt.since for doubt in doubts}
+            findings = await self._evidence.find(request.account, since)
             await self._ledger.settle(doubts, findings, clock.now())
 
     @activity.defn

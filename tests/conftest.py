@@ -103,10 +103,8 @@ def postfix_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 async def postfix(postfix_root: Path) -> AsyncIterator[Postfix]:
     """A real Postfix that takes every mail, and discards it."""
-    with tempfile.TemporaryDirectory(prefix="serienmail-postfix") as folder:
-        Path(folder).chmod(0o755)  # its processes run as another user
-        async with a_postfix(postfix_root, Path(folder)) as postfix:
-            yield postfix
+    async with a_postfix(postfix_root) as postfix:
+        yield postfix
 
 
 @pytest.fixture(scope="session")

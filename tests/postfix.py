@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,11 +23,13 @@ _USER, _OTHER_USER, _GROUP = "nobody", "games", "mail"
 class Postfix:
     """One instance in a folder of its own. deliver_to: a mail server's port on loopback; None: mails are discarded."""
 
-    def __init__(self, root: Path, folder: Path, deliver_to: int | None = None) -> None:
-        self.log = folder / "mail.log"
+    def __init__(self, root: Path, deliver_to: int | None = None) -> None:
+        self._home = tempfile.TemporaryDirectory(prefix="serienmail-postfix")
+        self._folder = Path(self._home.name)
+        self._folder.chmod(0o755)  # its processes run as another user
+        self.log = self._folder / "mail.log"
         self.port = _free_port()
         self._root = root
-        self._folder = folder
         self._configure(deliver_to)
         self._master: asyncio.subprocess.Process | None = None
 
@@ -38,14 +41,17 @@ class Postfix:
             *(str(master), "-d", "-c", str(self._folder / "etc")), env=libraries, start_new_session=True
         )
         async with asyncio.timeout(20):
-            while not await self._greets():
+            while True:
+                if await self._greets():
+                    return
                 await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
-        """As ``postfix stop`` does it: all its processes end, and the log says so."""
+        """As ``postfix stop`` does it: the master ends all its processes."""
         if self._master and self._master.returncode is None:
             self._master.send_signal(signal.SIGTERM)
             await self._master.wait()
+        self._home.cleanup()
 
     async def _greets(self) -> bool:
         assert self._master and self._master.returncode is None, "Postfix ended at once; its configuration is wrong"
@@ -110,9 +116,9 @@ def find_postfix(cache: Path) -> Path:
 
 
 @asynccontextmanager
-async def a_postfix(root: Path, folder: Path, deliver_to: int | None = None) -> AsyncIterator[Postfix]:
+async def a_postfix(root: Path, deliver_to: int | None = None) -> AsyncIterator[Postfix]:
     """Running; nothing of it is left afterwards."""
-    postfix = Postfix(root, folder, deliver_to)
+    postfix = Postfix(root, deliver_to)
     try:
         await postfix.start()
         yield postfix

@@ -45,24 +45,22 @@ def says(log: Path, words: str, after: int) -> bytes | None:
 
 
 def lines_since(log: Path, moment: datetime, now: datetime) -> Iterator[bytes]:
-    """All whole lines since then, and some from before.
+    """All whole lines since then, and some from before; if the first isn't older, the log doesn't reach back so far.
 
-    moment, now: by the clock that wrote the log. OSError if the log doesn't reach back so far, can't be read, or is
-    rotated meanwhile. Rotation must rename it to ``<name>.1``: a copy loses lines before it cuts.
+    moment, now: by the clock that wrote the log. OSError if it can't be read, or is rotated meanwhile. Rotation must
+    rename it to ``<name>.1``: a copy loses lines before it cuts.
     """
     with ExitStack() as opened:
         files = [opened.enter_context(log.open("rb"))]
         begin = _last_before(files[0], moment, now)
-        if begin is None:
-            files.insert(0, opened.enter_context(log.with_name(f"{log.name}.1").open("rb")))
+        older = log.with_name(f"{log.name}.1")
+        if begin is None and older.exists():
+            files.insert(0, opened.enter_context(older.open("rb")))
             begin = _last_before(files[0], moment, now)
-        if begin is None:
-            raise OSError(f"{log} doesn't reach back far enough.")
-        files[0].seek(begin)
         for file in files:
+            file.seek(begin or 0)
+            begin = 0
             yield from _whole_lines(file)
-            if files[-1] is not file:
-                files[-1].seek(0)
         if os.fstat(files[-1].fileno()).st_ino != log.stat().st_ino or files[-1].tell() > log.stat().st_size:
             raise OSError(f"{log} was rotated while it was read.")
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import ssl
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -41,35 +41,39 @@ class RelayEvidence:
         """Whether this account's server shows what it accepted."""
         return account in self._accounts and self._accounts[account].relay_log is not None
 
-    async def find(self, account: str, message_ids: Collection[str], since: datetime) -> Mapping[str, Finding]:
-        """What the log says about mails that nobody can hand over any more, and that nobody began before ``since``.
+    async def find(self, account: str, since: Mapping[str, datetime]) -> Mapping[str, Finding]:
+        """What the log says about mails that nobody can hand over any more.
 
-        A log that can't be read proves nothing: then the answer is empty, and the worker's log says why.
+        since: when each was first claimed, by Message-ID. A log that can't be read proves nothing: then the answer is
+        empty, and the worker's log says why.
         """
         sender = self._accounts[account]
         if sender.relay_log is None:
             return {}
         try:
             async with asyncio.timeout(_ENOUGH):
-                return await self._read(sender, sender.relay_log, message_ids, since)
+                return await self._read(sender, sender.relay_log, since)
         except (OSError, TimeoutError) as error:
             log.warning("the relay log of account %s decides nothing now: %r", account, error)
             return {}
 
-    async def _read(
-        self, account: Account, path: Path, message_ids: Collection[str], since: datetime
-    ) -> Mapping[str, Finding]:
+    async def _read(self, account: Account, path: Path, since: Mapping[str, datetime]) -> Mapping[str, Finding]:
         end = (await asyncio.to_thread(path.stat)).st_size
         mark = await _leave_mark(account)
         ahead = await _clock_ahead(path, mark, end) if mark else None
         await asyncio.sleep(self._settle)
         now = datetime.now(UTC) + (ahead or timedelta())
-        begin = min(since + (ahead or timedelta()), now) - _MARGIN
-        record = RelayLog(message_ids, mark if ahead is not None else None)
-        lines = lines_since(path, begin, now)
-        while await asyncio.to_thread(_feed, record, lines):
-            pass
-        return {message_id: record.finding(message_id) for message_id in message_ids}
+        begins = {name: min(moment + (ahead or timedelta()), now) - _MARGIN for name, moment in since.items()}
+        record = RelayLog(begins, mark if ahead is not None else None)
+        lines = lines_since(path, min(begins.values()), now)
+        reaches_back_to = None
+        while some := await asyncio.to_thread(_feed, record, lines):
+            reaches_back_to = reaches_back_to or next((time for line in some if (time := time_of(line, now))), None)
+        return {
+            name: finding
+            for name, begin in begins.items()
+            if (finding := record.finding(name)) is Finding.ACCEPTED or (reaches_back_to and reaches_back_to < begin)
+        }
 
 
 async def _leave_mark(account: Account) -> str | None:
@@ -104,9 +108,9 @@ async def _clock_ahead(log: Path, mark: str, after: int) -> timedelta | None:
     return None
 
 
-def _feed(record: RelayLog, lines: Iterator[bytes]) -> bool:
-    """Some more lines; whether there were any."""
+def _feed(record: RelayLog, lines: Iterator[bytes]) -> list[bytes]:
+    """Some more lines; which."""
     some = list(islice(lines, _AT_ONCE))
     for line in some:
         record.feed(line)
-    return bool(some)
+    return some

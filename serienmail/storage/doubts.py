@@ -13,6 +13,7 @@ from serienmail.storage.rows import rows_of
 from serienmail.storage.tables import delivery
 
 _AT_ONCE = 10_000
+QUEUED = "queued, as the relay's log shows"
 _QUIET = TRACED_AFTER - CLAIM_TO_DOT
 
 
@@ -35,7 +36,7 @@ async def settle_doubts(
         in_doubt = delivery.c.state.in_([DeliveryState.HANDING_OVER, DeliveryState.UNKNOWN])
         match settled(findings, doubt):
             case DeliveryState.SENT:
-                sent = {"state": DeliveryState.SENT, "finished_at": now}
+                sent = {"state": DeliveryState.SENT, "finished_at": now, "reply": QUEUED}
                 await connection.execute(update(delivery).where(this, in_doubt).values(sent))
             case DeliveryState.PENDING:
                 again = {"state": DeliveryState.PENDING, "doubted": False, "finished_at": None, "reply": ""}

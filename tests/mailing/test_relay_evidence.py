@@ -84,7 +84,7 @@ async def found(evidence: RelayEvidence, sender: Sender) -> Finding | None:
     """What the log proves, as soon as it does; mails that were accepted may take a moment to be queued."""
     finding = None
     for _ in range(5):
-        findings = await evidence.find("main", [sender.message_id], datetime.now(UTC))
+        findings = await evidence.find("main", {sender.message_id: datetime.now(UTC)})
         finding = findings.get(sender.message_id)
         if finding in CLEAR:
             break
@@ -141,7 +141,7 @@ async def test_while_a_connection_may_still_bring_it_nothing_is_proved(sender: S
     await sender.envelope()
     await sender.ask("DATA")
     sender.write(sender.message()[:20])
-    findings = await evidence.find("main", [sender.message_id], datetime.now(UTC))
+    findings = await evidence.find("main", {sender.message_id: datetime.now(UTC)})
     assert findings[sender.message_id] is Finding.UNCLEAR
     await sender.dies()
     assert await found(evidence, sender) is Finding.NOT_ACCEPTED
@@ -151,14 +151,18 @@ async def test_the_log_of_another_server_proves_nothing(sender: Sender, postfix:
     other = tmp_path / "mail.log"
     other.write_bytes(b"".join(postfix.log.read_bytes().splitlines(keepends=True)[:2]))
     evidence = RelayEvidence({"main": an_account(postfix.port, relay_log=other)}, settle=0)
-    findings = await evidence.find("main", [sender.message_id], datetime.now(UTC))
+    findings = await evidence.find("main", {sender.message_id: datetime.now(UTC)})
     assert findings[sender.message_id] is Finding.UNCLEAR
 
 
-async def test_a_log_that_begins_too_late_proves_nothing(sender: Sender, evidence: RelayEvidence) -> None:
-    assert await evidence.find("main", [sender.message_id], datetime.now(UTC) - timedelta(days=2)) == {}
+async def test_a_log_that_begins_too_late_proves_only_what_it_shows(sender: Sender, evidence: RelayEvidence) -> None:
+    assert await evidence.find("main", {sender.message_id: datetime.now(UTC) - timedelta(days=2)}) == {}
+    await sender.whole()
+    await sender.answer()
+    findings = await evidence.find("main", {sender.message_id: datetime.now(UTC) - timedelta(days=2)})
+    assert findings == {sender.message_id: Finding.ACCEPTED}
 
 
 async def test_a_log_that_is_missing_proves_nothing(sender: Sender, postfix: Postfix, tmp_path: Path) -> None:
     evidence = RelayEvidence({"main": an_account(postfix.port, relay_log=tmp_path / "nowhere")})
-    assert await evidence.find("main", [sender.message_id], datetime.now(UTC)) == {}
+    assert await evidence.find("main", {sender.message_id: datetime.now(UTC)}) == {}
