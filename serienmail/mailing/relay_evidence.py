@@ -77,9 +77,9 @@ class RelayEvidence:
 
 
 async def _leave_mark(account: Account) -> str | None:
-    """A name said at EHLO by somebody whose mail is refused for its size, so that Postfix logs it; None if it doesn't.
+    """A name said at EHLO by somebody whose mail is refused for its size, so that Postfix logs it; None if it isn't.
 
-    The recipient of a mail never gets this far, so nothing can be sent by it.
+    Nothing is sent by that: it ends before there is a recipient.
     """
     mark = f"mark-{secrets.token_hex(16)}.invalid"
     try:

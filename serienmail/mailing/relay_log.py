@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from serienmail.domain.doubt import Finding
 
-_LINE = re.compile(
-    rb"(?:\d{4}-\d\d-\d\dT\S+|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) (?P<host>\S+) "
-    rb"(?P<name>[^\s/\[\]]+)(?:/[^\s\[\]]+)?/(?P<daemon>smtpd|cleanup|qmgr|master)\[(?P<pid>\d+)\]: (?P<text>.*)"
+_LINE = re.compile(  # host, Postfix's name, daemon, process, text
+    rb"(?:\d{4}-\d\d-\d\dT\S+|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) (\S+) "
+    rb"([^\s/\[\]]+)(?:/[^\s\[\]]+)?/(smtpd|cleanup|qmgr|master)\[(\d+)\]: (.*)"
 )
 # What others choose (names, addresses, headers) stands behind what these begin with and before what they end with.
 _CLIENT = re.compile(rb"([0-9A-Za-z]{5,}): client=")
@@ -47,7 +47,7 @@ class RelayLog:
     """
 
     def __init__(self, message_ids: Collection[str], mark: str | None) -> None:
-        self._wanted = {message_id.encode(): message_id for message_id in message_ids}
+        self._wanted = {message_id.encode() for message_id in message_ids}
         self._mark = f" helo=<{mark}>".encode() if mark else None
         self._marked = False
         self._broken = False  # lines are missing, or mails took a way that isn't in this log
@@ -58,24 +58,26 @@ class RelayLog:
         self._named: dict[_Queued, bytes] = {}  # of the wanted ones
         self._cut: OrderedDict[_Queued, None] = OrderedDict()
         self._accepted: set[bytes] = set()
-        self._unsure: set[bytes] = set()
+        self._unsure: set[bytes] = set()  # named, and what became of them isn't shown
 
     def feed(self, line: bytes) -> None:
         """One whole line, without its end."""
-        if b"\0" in line or _LOSSES.match(line):  # a machine that crashed, or a log that couldn't keep up
+        if b"\0" in line:  # the machine crashed
             self._broken = True
         if not (found := _LINE.fullmatch(line)):
+            self._broken = self._broken or bool(_LOSSES.match(line))
             return
-        process = _Process(found["host"], found["name"], found["pid"])
-        match found["daemon"]:
+        host, instance, daemon, pid, text = found.groups()
+        process = _Process(host, instance, pid)
+        match daemon:
             case b"smtpd":
-                self._smtpd(process, found["text"])
+                self._smtpd(process, text)
             case b"cleanup":
-                self._cleanup(process, found["text"])
+                self._cleanup(process, text)
             case b"qmgr":
-                self._qmgr(process, found["text"])
+                self._qmgr(process, text)
             case _:
-                self._master(process, found["text"])
+                self._master(process, text)
 
     def finding(self, message_id: str) -> Finding:
         """What the lines so far prove."""
@@ -110,7 +112,7 @@ class RelayLog:
         if process in self._sessions:
             self._sessions[process] += 1
         self._cut.pop(queued, None)
-        if message_id := self._named.pop(queued, None):  # queue ids are used again; what became of it isn't shown
+        if message_id := self._named.pop(queued, None):  # queue ids are used again
             self._unsure.add(message_id)
 
     def _close(self, process: _Process) -> _Queued | None:

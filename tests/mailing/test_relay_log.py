@@ -113,7 +113,7 @@ def test_another_instance_s_queue_id_is_another_one() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"smtpd[7]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 550 no; from=<\"{QUEUED}\"@x> to=<a> helo=<x>",
+        f'smtpd[7]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 550 no; from=<"{QUEUED}"@x> to=<a> helo=<x>',
         "smtpd[7]: improper command pipelining after DATA from x[192.0.2.1]: disconnect from x\\r\\n"
         "lost connection after DATA (87 bytes) from x",
         f"cleanup[8]: A1B2C3D4E5: warning: header Subject: A1B2C3D4E5: message-id={MAIL} from x; from=<a> to=<b>",
@@ -138,6 +138,7 @@ def test_text_that_others_choose_is_never_taken_for_a_line_of_its_own(text: str)
         "Nov  2 08:19:41 relay rsyslogd: imuxsock[pid 7]: 90 messages lost due to rate-limiting",
         "Nov  2 08:19:41 relay systemd-journald[300]: Suppressed 90 messages from postfix.service",
         "Nov  2 08:19:41 rel\0\0\0\0",
+        "smtpd[7]: A1B2\0\0\0Nov  2 08:21:41 relay postfix/smtpd[3]: connect from unknown[192.0.2.3]",
     ],
 )
 def test_where_lines_may_be_missing_nothing_is_not_accepted(sign: str) -> None:

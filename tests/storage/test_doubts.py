@@ -64,9 +64,7 @@ async def test_what_never_came_is_due_again_as_if_never_begun(database: Database
 
 
 @pytest.mark.parametrize("findings", [{}, {"<1.0.1@main>": Finding.UNCLEAR}])
-async def test_what_the_log_does_not_prove_stays_in_doubt(
-    database: Database, findings: Mapping[str, Finding]
-) -> None:
+async def test_what_the_log_does_not_prove_stays_in_doubt(database: Database, findings: Mapping[str, Finding]) -> None:
     ledger = await an_open_stage(database, 1)
     await ledger.claim(a_job(), NOON)
     assert len(await finds(ledger, findings)) == 1
