@@ -51,17 +51,20 @@ class Postfix:
         if self._master and self._master.returncode is None:
             self._master.send_signal(signal.SIGTERM)
             await self._master.wait()
+
+    def remove(self) -> None:
+        """Its folder, with queue and log."""
         self._home.cleanup()
 
     async def _greets(self) -> bool:
         assert self._master and self._master.returncode is None, "Postfix ended at once; its configuration is wrong"
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            greeting = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
         except OSError:
             return False
-        greeting = await reader.readline()
-        writer.close()
-        await writer.wait_closed()
         return greeting.startswith(b"220")
 
     def _configure(self, deliver_to: int | None) -> None:
@@ -124,6 +127,7 @@ async def a_postfix(root: Path, deliver_to: int | None = None) -> AsyncIterator[
         yield postfix
     finally:
         await postfix.stop()
+        postfix.remove()
 
 
 _MAIN = """\

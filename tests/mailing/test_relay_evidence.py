@@ -13,7 +13,7 @@ import pytest
 
 from serienmail.domain.doubt import Finding
 from serienmail.mailing.relay_evidence import RelayEvidence
-from tests.postfix import Postfix
+from tests.postfix import Postfix, a_postfix
 from tests.world import an_account
 
 LARGE = b"x" * 70 + b"\r\n"
@@ -66,18 +66,27 @@ class Sender:
         self._writer.transport.abort()
 
 
-@pytest.fixture
-async def sender(postfix: Postfix) -> AsyncIterator[Sender]:
+async def a_sender(postfix: Postfix) -> Sender:
     reader, writer = await asyncio.open_connection("127.0.0.1", postfix.port)
     sender = Sender(reader, writer)
     await sender.answer()
+    return sender
+
+
+@pytest.fixture
+async def sender(postfix: Postfix) -> AsyncIterator[Sender]:
+    sender = await a_sender(postfix)
     yield sender
     await sender.end()
 
 
+def evidence_of(postfix: Postfix) -> RelayEvidence:
+    return RelayEvidence({"main": an_account(postfix.port, relay_log=postfix.log)}, settle=0.2)
+
+
 @pytest.fixture
 def evidence(postfix: Postfix) -> RelayEvidence:
-    return RelayEvidence({"main": an_account(postfix.port, relay_log=postfix.log)}, settle=0.2)
+    return evidence_of(postfix)
 
 
 async def found(evidence: RelayEvidence, sender: Sender) -> Finding | None:
@@ -145,6 +154,21 @@ async def test_while_a_connection_may_still_bring_it_nothing_is_proved(sender: S
     assert findings[sender.message_id] is Finding.UNCLEAR
     await sender.dies()
     assert await found(evidence, sender) is Finding.NOT_ACCEPTED
+
+
+async def test_a_relay_that_was_restarted_meanwhile_proves_only_what_it_queued(postfix_root: Path) -> None:
+    async with a_postfix(postfix_root) as postfix:
+        accepted, cut = await a_sender(postfix), await a_sender(postfix)
+        await accepted.whole()
+        await accepted.answer()
+        await cut.envelope()
+        await cut.ask("DATA")
+        await postfix.stop()
+        await postfix.start()
+        assert await found(evidence_of(postfix), accepted) is Finding.ACCEPTED
+        assert await found(evidence_of(postfix), cut) is Finding.UNCLEAR
+        await accepted.end()
+        await cut.end()
 
 
 async def test_the_log_of_another_server_proves_nothing(sender: Sender, postfix: Postfix, tmp_path: Path) -> None:
