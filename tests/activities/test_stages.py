@@ -10,7 +10,7 @@ from activities.stages import PlanRequest, StageActivities
 from serienmail.domain.delivery import HAND_OVER_LIMIT, Plan, SliceRange
 from serienmail.domain.doubt import TRACED_AFTER, Finding
 from serienmail.storage.database import Database
-from tests.builders import KEY, NOON, a_job, an_open_stage, states
+from tests.builders import KEY, NOON, a_job, an_open_stage, claim, states
 
 
 class FakeEvidence:
@@ -33,7 +33,7 @@ async def planned(database: Database, evidence: FakeEvidence, account: str) -> P
     ledger = await an_open_stage(database, 1)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, started_time=NOON + TRACED_AFTER)
-    await ledger.claim(a_job(), NOON)
+    await claim(ledger, a_job(), NOON)
     return await environment.run(StageActivities(ledger, evidence).plan_slices, PlanRequest(KEY, account=account))
 
 

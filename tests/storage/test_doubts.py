@@ -9,7 +9,7 @@ from serienmail.domain.delivery import HAND_OVER_LIMIT, Answer, Verdict, given_b
 from serienmail.domain.doubt import TRACED_AFTER, TRACED_FOR, Doubt, Finding
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
-from tests.builders import KEY, NOON, a_job, an_open_stage, rows, states
+from tests.builders import KEY, NOON, a_job, an_open_stage, claim, rows, states
 
 SECOND = timedelta(seconds=1)
 LATER = NOON + TRACED_AFTER
@@ -24,7 +24,7 @@ async def finds(ledger: Ledger, findings: Mapping[str, Finding], now: datetime =
 
 async def test_a_row_is_in_doubt_when_nobody_can_write_its_final_dot_any_more(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed
     assert await ledger.doubts(KEY, LATER - SECOND) == ()
     doubt = Doubt(KEY, 1, claimed.token, claimed.message_id, since=NOON)
@@ -33,7 +33,7 @@ async def test_a_row_is_in_doubt_when_nobody_can_write_its_final_dot_any_more(da
 
 async def test_a_broken_answer_is_looked_for_soon_after(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed
     await ledger.record(outcome(claimed, Answer(Verdict.IN_DOUBT), NOON + SECOND))
     assert await ledger.doubts(KEY, NOON + SECOND) == ()
@@ -42,7 +42,7 @@ async def test_a_broken_answer_is_looked_for_soon_after(database: Database) -> N
 
 async def test_what_the_log_shows_as_queued_is_sent(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed
     await finds(ledger, {claimed.message_id: Finding.ACCEPTED})
     (row,) = await rows(database)
@@ -52,13 +52,13 @@ async def test_what_the_log_shows_as_queued_is_sent(database: Database) -> None:
 
 async def test_what_never_came_is_due_again_as_if_never_begun(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed
     await ledger.record(outcome(claimed, Answer(Verdict.IN_DOUBT), NOON))
     await finds(ledger, {claimed.message_id: Finding.NOT_ACCEPTED})
     (row,) = await rows(database)
     assert (row.state, row.attempts, row.doubted, row.finished_at) == ("pending", 0, False, None)
-    again = await ledger.claim(a_job(), LATER)
+    again = await claim(ledger, a_job(), LATER)
     assert again
     assert (again.message_id, again.dated_at) == (claimed.message_id, claimed.dated_at)
 
@@ -66,7 +66,7 @@ async def test_what_never_came_is_due_again_as_if_never_begun(database: Database
 @pytest.mark.parametrize("findings", [{}, {"<1.0.1@main>": Finding.UNCLEAR}])
 async def test_what_the_log_does_not_prove_stays_in_doubt(database: Database, findings: Mapping[str, Finding]) -> None:
     ledger = await an_open_stage(database, 1)
-    await ledger.claim(a_job(), NOON)
+    await claim(ledger, a_job(), NOON)
     assert len(await finds(ledger, findings)) == 1
     assert await states(database) == ["handing_over"]
     await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT, traced=True)
@@ -75,7 +75,7 @@ async def test_what_the_log_does_not_prove_stays_in_doubt(database: Database, fi
 
 async def test_an_outcome_that_came_meanwhile_stays(database: Database) -> None:
     ledger = await an_open_stage(database, 2)
-    claimed = [await ledger.claim(a_job(), NOON), await ledger.claim(a_job(), NOON)]
+    claimed = [await claim(ledger, a_job(), NOON), await claim(ledger, a_job(), NOON)]
     doubts = await ledger.doubts(KEY, LATER)
     for one, answer in zip(claimed, (Verdict.REJECTED, Verdict.ACCEPTED), strict=True):
         assert one
@@ -86,35 +86,35 @@ async def test_an_outcome_that_came_meanwhile_stays(database: Database) -> None:
 
 async def test_a_finding_is_about_one_claim_alone(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    first = await ledger.claim(a_job(), NOON)
+    first = await claim(ledger, a_job(), NOON)
     assert first
     doubts = await ledger.doubts(KEY, LATER)
     await ledger.record(given_back(first, LATER))
-    await ledger.claim(a_job(), LATER)
+    await claim(ledger, a_job(), LATER)
     await ledger.settle(doubts, {first.message_id: Finding.NOT_ACCEPTED}, LATER)
     assert await states(database) == ["handing_over"]
 
 
 async def test_a_doubt_is_as_old_as_the_mail_s_first_claim(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    first = await ledger.claim(a_job(), NOON)
+    first = await claim(ledger, a_job(), NOON)
     assert first
     await ledger.record(given_back(first, NOON))
-    await ledger.claim(a_job(), LATER)
+    await claim(ledger, a_job(), LATER)
     (doubt,) = await ledger.doubts(KEY, LATER + TRACED_AFTER)
     assert doubt.since == NOON
 
 
 async def test_with_a_log_silence_is_looked_into_after_minutes(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    await ledger.claim(a_job(), NOON)
+    await claim(ledger, a_job(), NOON)
     assert (await ledger.plan(KEY, None, NOON)).wake_at == NOON + HAND_OVER_LIMIT
     assert (await ledger.plan(KEY, None, NOON, traced=True)).wake_at == LATER
 
 
 async def test_a_stage_stays_open_a_while_for_what_the_log_may_still_decide(database: Database) -> None:
     ledger = await an_open_stage(database, 1)
-    claimed = await ledger.claim(a_job(), NOON)
+    claimed = await claim(ledger, a_job(), NOON)
     assert claimed
     await ledger.record(outcome(claimed, Answer(Verdict.IN_DOUBT), NOON))
     assert (await ledger.plan(KEY, None, NOON)).wake_at is None
