@@ -38,7 +38,12 @@ class Postfix:
         libraries = {"LD_LIBRARY_PATH": str(self._root / "usr/lib/postfix")}
         master = self._root / "usr/lib/postfix/sbin/master"
         self._master = await asyncio.create_subprocess_exec(
-            *(str(master), "-d", "-c", str(self._folder / "etc")), env=libraries, start_new_session=True
+            *(str(master), "-d", "-c", str(self._folder / "etc")),
+            env=libraries,
+            start_new_session=True,  # it ends its whole process group
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         async with asyncio.timeout(20):
             while True:
