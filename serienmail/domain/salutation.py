@@ -12,6 +12,7 @@ beginning in the title ("Dr. Freiherr von"), it goes back to the name.
 import re
 
 _PROFESSOR_OR_DOCTOR = re.compile(r"\b(?:(prof(?:essor(?:in)?)?)|dr|doktor(?:in)?|doctor)\b\.?", re.IGNORECASE)
+_OTHER_DEGREE = re.compile(r"\b(?:dipl|mag|ing|bsc|msc|mba)\b[\w.-]*", re.IGNORECASE)
 _NOBLE = {
     "graf", "gräfin", "freiherr", "freifrau", "freiin", "baron", "baronin", "baronesse", "fürst", "fürstin", "prinz",
     "prinzessin", "ritter", "edler", "edle", "von", "vom", "zu", "zum", "zur", "van", "de", "der", "den",
@@ -27,7 +28,7 @@ _FIRMS = {"firma", "company"}
 def salutation(language: str, salutation: str, title: str, first_name: str, last_name: str, company: str) -> str:
     """The first words of the mail, without a comma: "Sehr geehrte Frau Prof. Dr. Kensy". German unless English."""
     english = language.strip().casefold().startswith("en")
-    form = _PROFESSOR_OR_DOCTOR.sub("", salutation).strip(" .").casefold()
+    form = _OTHER_DEGREE.sub("", _PROFESSOR_OR_DOCTOR.sub("", salutation)).strip(" .").casefold()
     academic = _academic(title) or _academic(salutation)
     first, last = _joined(first_name), _joined(_noble(title), last_name)
     if form in _FIRMS or _is_no_person(form in _FORMS or academic != "", first, last, company):
