@@ -15,13 +15,13 @@ Check = Callable[[Mapping[str, Any]], None]
 class Templates(Protocol):
     """Compiled templates."""
 
-    async def check(self, template: str) -> Check:
-        """A dry run of ``name@revision``; TemplateFault if the template itself is wrong."""
+    async def check(self, template: str, account: str) -> Check:
+        """A dry run of ``name@revision`` on an account; TemplateFault if the template itself is wrong."""
 
 
-async def unfilled(batches: Batches, templates: Templates, names: Sequence[str]) -> dict[int, str]:
+async def unfilled(batches: Batches, templates: Templates, names: Sequence[str], account: str) -> dict[int, str]:
     """The ids that can't be written to, each with the first placeholder that is empty, or what else is wrong."""
-    checks = [await templates.check(name) for name in dict.fromkeys(names)]
+    checks = [await templates.check(name, account) for name in dict.fromkeys(names)]
     missing: dict[int, str] = {}
     async for batch in batches:
         for number, contact in batch:

@@ -43,7 +43,7 @@ class LoadingActivities:
         """Snapshot the recipients of a stage. Safe to repeat; counts only, no personal data."""
         async with beating():
             counts = await self._recipients.load(load, ActivityClock().now())
-            missing = await unfilled(self._recipients.pending(load.key), self._templates, load.templates)
+            missing = await unfilled(self._recipients.pending(load.key), self._templates, load.templates, load.account)
             if missing and load.on_missing is OnMissing.EXCLUDE:
                 await self._recipients.exclude(load.key, sorted(missing), Exclusion.PLACEHOLDER_MISSING)
                 missing, counts = {}, await self._recipients.counts(load.key)

@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.mailing.account import Account
+from serienmail.mailing.identity import MailSettings
 
 DEFAULT_FILE = "serienmail.toml"
 
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     link_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. Whoever changes it breaks the links in all mails that are out."""
     accounts: dict[str, Account] = Field(default_factory=dict)
+    mail: MailSettings = Field(default_factory=MailSettings)
     administrators: tuple[str, ...] = ()
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None

@@ -67,7 +67,8 @@ async def _import(environment: Embedded, contacts: Path, mapping: Path | None, c
 async def _order(environment: Embedded) -> MassMail:
     """Everyone, in two days, with three follow-ups; whatever fields the contacts have besides the built-in ones."""
     for file in sorted((EXAMPLES / "templates").glob("*.toml")):
-        await environment.mails.services.templates.add(read_template(file), datetime.now(UTC))
+        services = environment.mails.services
+        await services.templates.add(await read_template(file).store_files(services), datetime.now(UTC))
     english_speaking = await environment.mails.select(where("language").eq("en"))
     return MassMail(
         id="herbstangebot",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from serienmail.domain.criteria import Criterion, check
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import EVERYONE, Audience, FollowUp, MassMail, OnMissing
+from starter.letter import KEYS as LETTER_KEYS
+from starter.letter import Letter, compose, read_letter
 from starter.toml_file import Table, read_toml
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "due", "opted_in_only", "measured", "on_missing", "everyone", "recipients",
-    "follow_up",
+    "follow_up", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -50,6 +52,7 @@ class OrderFile:
     opted_in_only: bool = True
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
+    letter: Letter = field(default_factory=Letter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +82,11 @@ class Overrides:
 
 def read_order(path: Path) -> OrderFile:
     """Read an order; InvalidOrder names the key that is wrong."""
-    return order_of(read_toml(path))
+    return order_of(read_toml(path), path.parent)
 
 
-def order_of(document: Mapping[str, Any]) -> OrderFile:
-    """The same, from what TOML says."""
+def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
+    """The same, from what TOML says; files are named relative to the folder."""
     table = Table(document, _KEYS)
     file = OrderFile(
         id=table.text("id"),
@@ -97,6 +100,7 @@ def order_of(document: Mapping[str, Any]) -> OrderFile:
         opted_in_only=_or(table.flag("opted_in_only"), True),
         measured=_or(table.flag("measured"), True),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
+        letter=read_letter(table, folder),
     )
     if file.everyone and file.recipients is not None:
         raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
@@ -108,7 +112,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
     overrides = overrides or Overrides()
     file = overrides.apply(file)
     name = _needed("name", file.name)
-    return MassMail(
+    order = MassMail(
         id=file.id or default_id(name, datetime.now(UTC).astimezone()),
         name=name,
         created_by=overrides.by,
@@ -121,6 +125,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         measured=file.measured,
         on_missing=file.on_missing,
     )
+    return await compose(mails.services, order, file.letter)
 
 
 async def store_recipients(mails: "MassMails", file: OrderFile) -> str:

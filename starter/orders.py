@@ -33,13 +33,16 @@ class Prepared:
 
 async def pinned(services: Services, order: MassMail) -> MassMail:
     """The order with the newest revision wherever it names a template only; NotFound for an unknown one."""
-    follow_ups = tuple(
-        [
-            replace(rule, template=str(await services.templates.newest(rule.template)))
-            for rule in order.follow_ups
-        ]
-    )
-    return replace(order, template=str(await services.templates.newest(order.template)), follow_ups=follow_ups)
+    rules = [replace(rule, template=str(await sendable(services, rule.template))) for rule in order.follow_ups]
+    return replace(order, template=str(await sendable(services, order.template)), follow_ups=tuple(rules))
+
+
+async def sendable(services: Services, name: str) -> TemplateRef:
+    """The revision that a name or ``name@revision`` means; InvalidOrder if it is a draft, NotFound if there is none."""
+    ref = await services.templates.newest(name)
+    if ref.is_draft:
+        raise InvalidOrder(f"'{ref}' is a draft; make it a revision with 'serienmail template publish {ref.name}'.")
+    return ref
 
 
 async def prepare(services: Services, order: MassMail, now: datetime | None = None) -> Prepared:
@@ -66,5 +69,5 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
 
 async def _counted(services: Services, load: Load) -> tuple[Counts, dict[str, int]]:
     counts = await services.recipients.preview(load)
-    missing = await unfilled(services.recipients.previewed(load), services.post_office, load.templates)
+    missing = await unfilled(services.recipients.previewed(load), services.post_office, load.templates, load.account)
     return counts, by_placeholder(missing)

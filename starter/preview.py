@@ -2,28 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import make_msgid
 from typing import Any
 
 from serienmail.domain.address import address_key
 from serienmail.domain.criteria import where
-from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.errors import InvalidOrder, NotFound, PlaceholderMissing
 from serienmail.domain.loading import first_load
 from serienmail.domain.template import Template, TemplateRef
-from serienmail.mailing.builder import MailBuilder
-from serienmail.mailing.links import Links
+from serienmail.mailing.letter import specimen
 from serienmail.mailing.template import check_placeholders
-from serienmail.settings import Settings
 from serienmail.storage.criteria import condition
 from starter.orders import Prepared
 from starter.services import Services
-
-NO_NUMBER = 0
-"""Mass mails are numbered from 1, so no link with this number is ever found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +33,9 @@ async def preview(services: Services, template: Template, account: str, contact:
     check_placeholders(template, await services.contacts.fields())
     if address_key(contact["email"]) is None:
         raise InvalidOrder(f"The contact '{contact['key']}' has no usable mail address; choose another one.")
-    sender = services.post_office.account(account)
-    builder = MailBuilder(template, sender, inert_links(services.settings), follow_up=False)
-    return _read(builder.build(claimed_by_nobody(contact, contact["email"], sender.from_address)).data)
+    builder = await services.post_office.builder(template, account, follow_up=False)
+    sender = services.post_office.account(account).from_address
+    return _read(builder.build(specimen(contact, contact["email"], sender)).data)
 
 
 async def first_mail(services: Services, prepared: Prepared) -> Preview:
@@ -65,26 +57,6 @@ async def contact_by_key(services: Services, key: str) -> Mapping[str, Any]:
     if not found:
         raise NotFound(f"There is no contact '{key}'; give the key it has in the CRM.")
     return found[0]
-
-
-def claimed_by_nobody(contact: Mapping[str, Any], address: str, sender: str) -> Claimed:
-    """A recipient that stands in no ledger. Its Message-ID is a new one each time, else inboxes drop the second."""
-    return Claimed(
-        key=StageKey("preview", 0),
-        seq=0,
-        token="0" * 32,
-        number=NO_NUMBER,
-        address=address,
-        contact=contact,
-        tracked=False,
-        message_id=make_msgid(domain=sender.rpartition("@")[2].encode("idna").decode()),
-        dated_at=datetime.now(UTC),
-    )
-
-
-def inert_links(settings: Settings) -> Links:
-    """Links that look like those in real mails."""
-    return Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
 
 
 def _read(data: bytes) -> Preview:

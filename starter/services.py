@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from serienmail.mailing.links import Links
-from serienmail.mailing.post import PostOffice
+from serienmail.mailing.post import PostOffice, TemplateSource
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.files import FileStore
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
@@ -26,6 +27,7 @@ class Services:
     database: Database
     contacts: ContactStore
     templates: TemplateStore
+    files: FileStore
     selections: SelectionStore
     mass_mails: MassMailStore
     recipients: RecipientStore
@@ -50,17 +52,24 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 def wire(settings: Settings, database: Database) -> Services:
     """Build every adapter on this database."""
     templates = TemplateStore(database)
-    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
-    post_office = PostOffice(templates, settings.accounts, links)
+    files = FileStore(database)
+    office = post_office(settings, templates, files)
     return Services(
         settings=settings,
         database=database,
         contacts=ContactStore(database),
         templates=templates,
+        files=files,
         selections=SelectionStore(database),
         mass_mails=MassMailStore(database),
         recipients=RecipientStore(database),
-        ledger=Ledger(database, post_office.message_id),
-        post_office=post_office,
+        ledger=Ledger(database, office.message_id),
+        post_office=office,
         evidence=RelayEvidence(settings.accounts),
     )
+
+
+def post_office(settings: Settings, templates: TemplateSource, files: FileStore) -> PostOffice:
+    """A post office of this installation, for these templates."""
+    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
+    return PostOffice(templates, settings.accounts, links, files=files, settings=settings.mail)

@@ -55,6 +55,20 @@ class Table:
             raise InvalidOrder(f"'{self._where}{key}' can't be '{value}'; choose one of {', '.join(kind)}.")
         return None if value is None else kind(value)
 
+    def texts(self, key: str) -> list[str] | None:
+        """A list of texts."""
+        values = self._value(key, list, "a list of texts in quotes")
+        if values is not None and not all(isinstance(value, str) and value.strip() for value in values):
+            raise InvalidOrder(f"'{self._where}{key}' must be a list of texts in quotes; correct it.")
+        return values
+
+    def pairs(self, key: str) -> dict[str, str] | None:
+        """Texts by their names."""
+        values = self._value(key, dict, "a table of texts such as {logo = \"logo.png\"}")
+        if values is not None and not all(isinstance(value, str) and value.strip() for value in values.values()):
+            raise InvalidOrder(f"'{self._where}{key}' must be a table of texts; correct it.")
+        return values
+
     def criterion(self, key: str) -> Criterion | None:
         """Which contacts, as ``criteria.from_document`` reads it."""
         if key not in self._content:

@@ -8,10 +8,10 @@ from serienmail.domain.address import address_key
 from serienmail.domain.delivery import Answer
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.template import Template, TemplateRef
-from serienmail.mailing.post import PostOffice, TemplateSource
+from serienmail.mailing.letter import specimen
+from serienmail.mailing.post import TemplateSource
 from serienmail.mailing.template import check_placeholders
-from starter.preview import claimed_by_nobody, inert_links
-from starter.services import Services
+from starter.services import Services, post_office
 
 MARK = "[Test] "
 
@@ -36,10 +36,10 @@ async def send_test_mails(
         raise InvalidOrder(f"'{unusable[0]}' is no mail address; correct it.")
     ref = await services.templates.newest(template)
     check_placeholders(await services.templates.get(ref), await services.contacts.fields())
-    office = PostOffice(_Marked(services.templates), services.settings.accounts, inert_links(services.settings))
+    office = post_office(services.settings, _Marked(services.templates), services.files)
     try:
         post = await office.post(str(ref), account, follow_up=False)
         sender = office.account(account).from_address
-        return {address: await post.deliver(claimed_by_nobody(contact, address, sender)) for address in to}
+        return {address: await post.deliver(specimen(contact, address, sender)) for address in to}
     finally:
         await office.close()

@@ -124,7 +124,7 @@ class FakeTemplates:
     def __init__(self, needed: Mapping[str, Sequence[str]]) -> None:
         self._needed = needed
 
-    async def check(self, template: str) -> Callable[[Mapping[str, Any]], None]:
+    async def check(self, template: str, account: str) -> Callable[[Mapping[str, Any]], None]:
         def run(contact: Mapping[str, Any]) -> None:
             for field in self._needed[template]:
                 if not contact.get(field):

@@ -179,15 +179,19 @@ async def world_on(
     database_url: str,
     *,
     accounts: Mapping[str, Account] | None = None,
+    permitted: tuple[str, ...] = (),
     **settings: object,
 ) -> AsyncIterator[World]:
-    """A new installation on this Temporal server, with workers. accounts: besides ``marketing``, on the inbox."""
+    """A new installation on this Temporal server, with workers. accounts: besides ``marketing``, on the inbox.
+
+    permitted: addresses that ``marketing`` may write besides its own.
+    """
     inbox = Inbox(folder / "inbox", 0)
     await inbox.start()
     given = Settings(
         database_url=database_url,
         link_key=SecretStr("k" * 32),
-        accounts={"marketing": an_account(inbox.port), **(accounts or {})},
+        accounts={"marketing": an_account(inbox.port, permitted=permitted), **(accounts or {})},
         administrators=("root",),
         **settings,  # type: ignore[arg-type]
     )

@@ -16,6 +16,7 @@ class Load:
     selection: id of a stored selection (stage 0). audience: a part of those who got stage 0 (follow-ups).
     ignore: id of a stored selection whose members are left out.
     templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
+    account: that they are sent on.
     """
 
     key: StageKey
@@ -23,6 +24,7 @@ class Load:
     opted_in_only: bool
     on_missing: OnMissing
     templates: tuple[str, ...]
+    account: str = ""
     selection: str = EVERYONE
     audience: Audience | None = None
     ignore: str | None = None
@@ -70,6 +72,7 @@ def first_load(order: MassMail, revision: int) -> Load:
         opted_in_only=order.opted_in_only,
         on_missing=order.on_missing,
         templates=(order.template, *(rule.template for rule in order.follow_ups)),
+        account=order.account,
         selection=order.selection,
     )
 
@@ -83,6 +86,7 @@ def follow_up_load(order: MassMail, revision: int, stage: int) -> Load:
         opted_in_only=order.opted_in_only,
         on_missing=OnMissing.EXCLUDE,  # weeks later nobody waits for an answer: the others get theirs
         templates=(rule.template,),
+        account=order.account,
         audience=rule.audience,
         ignore=rule.ignore,
     )

@@ -1,8 +1,15 @@
 """A template: what every mail of a stage says, with placeholders for what differs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
+from serienmail.domain.enclosure import Enclosures
 from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.sender import Sender
+
+DRAFT: Final = 0
+"""The revision that can be changed, and can't be sent."""
+_VERSION = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +30,42 @@ class TemplateRef:
             raise InvalidOrder(f"'{text}' names no template revision; write it as name@revision, e.g. autumn@1.")
         return cls(name, int(revision))
 
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is the revision that still changes."""
+        return self.revision == DRAFT
+
+    def version_for(self, mass_mail_id: str) -> str:
+        """The name of the version that one mass mail has for itself; the library doesn't list it."""
+        return f"{self.name.partition(_VERSION)[0]}{_VERSION}{mass_mail_id}"
+
+    @property
+    def is_of_one_mass_mail(self) -> bool:
+        """Whether it was changed for one mass mail."""
+        return _VERSION in self.name
+
+
+def check_name(name: str) -> str:
+    """The name; InvalidOrder if no template can be called so."""
+    if not name.strip() or "@" in name or _VERSION in name or not name.isprintable():
+        raise InvalidOrder("A template's name is one line without '@' and '~'; choose another.")
+    return name
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """Subject and at least one body, in Jinja2. Contact fields are ``contact.<field>``.
 
-    Besides, ``salutation`` and ``unsubscribe_url`` can be used.
+    Besides, ``salutation``, ``unsubscribe_url`` and ``signature`` can be used.
     """
 
     name: str
     subject: str
     text: str = ""
     html: str = ""
-    revision: int = 0
+    revision: int = DRAFT
+    enclosures: Enclosures = field(default_factory=Enclosures)
+    sender: Sender = field(default_factory=Sender)
 
     @property
     def ref(self) -> TemplateRef:

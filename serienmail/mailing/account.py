@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from serienmail.domain.address import address_key
 from serienmail.mailing.dkim import DkimKey
+from serienmail.mailing.identity import Identity
 
 
 class Account(BaseModel):
     """One account of the settings; its name is the key it stands under there.
 
     tls: ``starttls`` and ``implicit`` check the server's certificate; ``none`` is for servers on this machine.
+    permitted: addresses and domains that may stand in From and Reply-To besides its own. signature: under its mails.
     dkim: the keys that mails are signed with, for several domains or of both kinds; none if the mail server signs.
     connections: at most so many at a time. mails_per_connection: then a connection is replaced, as large
     providers ask for.
@@ -30,6 +32,9 @@ class Account(BaseModel):
     from_address: str
     from_name: str = ""
     reply_to: str | None = None
+    permitted: tuple[str, ...] = ()
+    signature_text: str = ""
+    signature_html: str = ""
     dkim: tuple[DkimKey, ...] = ()
     connections: int = Field(default=10, ge=1)
     mails_per_connection: int = Field(default=100, ge=1)
@@ -41,3 +46,13 @@ class Account(BaseModel):
         if self.dkim and not any(key.signs_for(domain) for key in self.dkim):
             raise ValueError("none of its DKIM keys is for the domain of from_address, so nothing would be signed")
         return self
+
+    @property
+    def identity(self) -> Identity:
+        """The company, as this account writes for it."""
+        return Identity(
+            address=self.from_address,
+            name=self.from_name,
+            signature_text=self.signature_text,
+            signature_html=self.signature_html,
+        )

@@ -1,6 +1,5 @@
 """From a claimed row of the ledger to the mail that is handed over."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import format_datetime
 from functools import lru_cache
@@ -9,19 +8,24 @@ from typing import Any
 
 from serienmail.domain.delivery import Claimed
 from serienmail.domain.salutation import salutation
+from serienmail.domain.sender import Sender
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.dkim import DkimSigner
+from serienmail.mailing.letterhead import Letterhead, before_body_end
 from serienmail.mailing.links import Links, MailRef
-from serienmail.mailing.message import Mail, Mailbox, fixed_header, mailbox_header, text_header
+from serienmail.mailing.message import Mail, Mailbox, check_one_line, fixed_header, mailbox_header, text_header
 from serienmail.mailing.mime import Attachment, InlineImage, Skeleton
 from serienmail.mailing.template import CompiledTemplate, Rendered, compile_template
 
-_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+_MOST_HEADERS = 16_384  # headers, the way out and the pixel: a bound, not a measure
 
 
 class MailBuilder:
-    """Builds the mails of one stage; what they share is compiled once. attachments: go along with each mail."""
+    """Builds the mails of one stage; what they share is compiled once.
+
+    attachments: go along with each mail. letterhead: who it is from; None: the account.
+    """
 
     def __init__(
         self,
@@ -31,18 +35,24 @@ class MailBuilder:
         *,
         follow_up: bool,
         attachments: Sequence[Attachment | InlineImage] = (),
+        letterhead: Letterhead | None = None,
     ) -> None:
-        self._template = compile_template(template)
+        head = letterhead or Letterhead.of(account, Sender(), {}, owner="")
+        self._template = compile_template(head.signed(template))
         self._links = links
-        self._sender = Mailbox.of(account.from_address, account.from_name)
-        self._shared_headers = _shared_headers(self._sender, account.reply_to, follow_up=follow_up)
+        self._sender = head.sender
+        self._shared_headers = _shared_headers(head, follow_up=follow_up)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
         self._signer = DkimSigner(account.dkim)
-        self._skeleton = Skeleton(text=self._has_text, html=self._has_html, attachments=attachments)
+        self._attachments = attachments
+        self._skeleton = self._skeleton_of(attachments)
 
-    def build(self, claimed: Claimed) -> Mail:
-        """The mail for this recipient, the same bytes each time; TemplateFault if there can be none."""
+    def build(self, claimed: Claimed, personal: Sequence[Attachment] = ()) -> Mail:
+        """The mail for this recipient, the same bytes each time; TemplateFault if there can be none.
+
+        personal: files for this recipient alone.
+        """
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
         recipient = Mailbox.of(claimed.address, display_name(claimed.contact))
         unsubscribe_url = self._links.unsubscribe_url(ref)
@@ -57,7 +67,8 @@ class MailBuilder:
             fixed_header("List-Unsubscribe", f"<{unsubscribe_url}>"),
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
         )
-        data = self._skeleton.message(headers, *self._bodies(rendered, claimed, ref, unsubscribe_url))
+        skeleton = self._skeleton_of([*self._attachments, *personal]) if personal else self._skeleton
+        data = skeleton.message(headers, *self._bodies(rendered, claimed, ref, unsubscribe_url))
         data = self._signer.sign(data) + data
         return Mail(
             sender=self._sender.address,
@@ -66,6 +77,15 @@ class MailBuilder:
             smtputf8=not data.isascii(),  # bodies are encoded, so it is an address in the headers
             envelope_id=claimed.message_id.removeprefix("<").partition("@")[0],
         )
+
+    def dry_run(self, contact: Mapping[str, Any]) -> int:
+        """Whether this contact can get a mail, as ``build`` says it; bytes that the mail won't be larger than."""
+        rendered = render(self._template, contact, self._links.unsubscribe_url(MailRef(0, 0, 0)))
+        check_one_line("To", display_name(contact))
+        return self._skeleton.size + _MOST_HEADERS + 3 * len((rendered.text + rendered.html).encode("utf-8", "replace"))
+
+    def _skeleton_of(self, attachments: Sequence[Attachment | InlineImage]) -> Skeleton:
+        return Skeleton(text=self._has_text, html=self._has_html, attachments=attachments)
 
     def _bodies(self, rendered: Rendered, claimed: Claimed, ref: MailRef, unsubscribe_url: str) -> Iterator[str]:
         language = claimed.contact.get("language")
@@ -83,10 +103,10 @@ def render(template: CompiledTemplate, contact: Mapping[str, Any], unsubscribe_u
     return template.render(contact, salutation=greeting, unsubscribe_url=unsubscribe_url)
 
 
-def _shared_headers(sender: Mailbox, reply_to: str | None, *, follow_up: bool) -> bytes:
-    headers = [mailbox_header("From", sender)]
-    if reply_to:
-        headers.append(mailbox_header("Reply-To", Mailbox.of(reply_to)))
+def _shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
+    headers = [mailbox_header("From", head.sender)]
+    if head.reply_to:
+        headers.append(mailbox_header("Reply-To", head.reply_to))
     if follow_up:
         headers.append(fixed_header("Auto-Submitted", "auto-generated"))  # RFC 3834: no holiday notes in return
     return b"".join(headers)
@@ -108,17 +128,11 @@ def _with_way_out(text: str, url: str, language: str | None) -> str:
 def _html_with_way_out(html: str, url: str, language: str | None) -> str:
     if escape(url) in html:
         return html
-    return _before_body_end(html, f'<p><a href="{escape(url)}">{_unsubscribe_word(language)}</a></p>')
+    return before_body_end(html, f'<p><a href="{escape(url)}">{_unsubscribe_word(language)}</a></p>')
 
 
 def _with_pixel(html: str, url: str) -> str:
-    return _before_body_end(html, f'<img src="{escape(url)}" width="1" height="1" alt="">')
-
-
-def _before_body_end(html: str, addition: str) -> str:
-    ends = [found.start() for found in _BODY_END.finditer(html)]
-    at = ends[-1] if ends else len(html)
-    return f"{html[:at]}{addition}{html[at:]}"
+    return before_body_end(html, f'<img src="{escape(url)}" width="1" height="1" alt="">')
 
 
 def _unsubscribe_word(language: str | None) -> str:

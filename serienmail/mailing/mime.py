@@ -56,6 +56,7 @@ class Skeleton:
         related = _multipart("related", [alternative, *images], root)  # RFC 2387 wants the root's type
         whole = b"MIME-Version: 1.0\r\n" + _multipart("mixed", [related, *files]) + b"\r\n"
         self._head, *self._after_bodies = whole.split(_HOLE)
+        self.size = len(whole)
 
     def message(self, headers: Iterable[bytes], *bodies: str) -> bytes:
         """The whole message: the same arguments, the same bytes. bodies: as many as the skeleton has, text first."""

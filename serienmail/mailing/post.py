@@ -7,16 +7,17 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from serienmail.domain.delivery import Answer, Claimed, Verdict
+from serienmail.domain.enclosure import Enclosed
 from serienmail.domain.errors import NotFound, TemplateFault
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
-from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
-from serienmail.mailing.builder import display_name, render
+from serienmail.mailing.identity import MailSettings
+from serienmail.mailing.letter import LetterBuilder
 from serienmail.mailing.links import Links, MailRef
-from serienmail.mailing.message import Mail, Mailbox, check_one_line
+from serienmail.mailing.message import Mail, Mailbox
+from serienmail.mailing.mime import Attachment, InlineImage
 from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
 from serienmail.mailing.smtp import SmtpTransport
-from serienmail.mailing.template import compile_template
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,13 @@ class TemplateSource(Protocol):
 
     async def get(self, ref: TemplateRef) -> Template:
         """One revision; NotFound if there is none."""
+
+
+class FileSource(Protocol):
+    """Where the contents of attachments and images come from."""
+
+    async def content(self, file_id: str) -> bytes:
+        """What was saved; NotFound if there is nothing of this id."""
 
 
 class MailBuilder(Protocol):
@@ -83,8 +91,13 @@ class PostOffice:
         accounts: Mapping[str, Account],
         links: Links,
         transport: Callable[[Account], MailTransport] = SmtpTransport,
+        *,
+        files: FileSource | None = None,
+        settings: MailSettings | None = None,
     ) -> None:
         self._templates = templates
+        self._files = files
+        self._settings = settings or MailSettings()
         self._accounts = accounts
         self._links = links
         self._transport = transport
@@ -98,23 +111,38 @@ class PostOffice:
         builder = self._builders.get((template, account, follow_up))
         if builder is None:
             found = await self._templates.get(TemplateRef.parse(template))
-            builder = JinjaMailBuilder(found, sender, self._links, follow_up=follow_up)
+            builder = await self.builder(found, account, follow_up=follow_up)
             self._builders[template, account, follow_up] = builder
         if account not in self._transports:
             self._transports[account] = self._transport(sender)
             self._slots[account] = asyncio.Semaphore(sender.connections)
         return Post(builder, self._transports[account], self._slots[account], sender.connections)
 
-    async def check(self, template: str) -> Callable[[Mapping[str, Any]], None]:
-        """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty."""
-        compiled = compile_template(await self._templates.get(TemplateRef.parse(template)))
-        nowhere = self._links.unsubscribe_url(MailRef(0, 0, 0))
+    async def check(self, template: str, account: str) -> Callable[[Mapping[str, Any]], None]:
+        """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty, or another
+        TemplateFault that this contact's mail would have.
+        """
+        found = await self._templates.get(TemplateRef.parse(template))
+        return (await self.builder(found, account, follow_up=False)).check
 
-        def run(contact: Mapping[str, Any]) -> None:
-            render(compiled, contact, nowhere)
-            check_one_line("To", display_name(contact))
+    async def builder(self, template: Template, account: str, *, follow_up: bool) -> LetterBuilder:
+        """Builds a template's mails; TemplateFault if none can be built, NotFound for an unknown account."""
+        return LetterBuilder(
+            template,
+            self.account(account),
+            self._links,
+            self._settings,
+            follow_up=follow_up,
+            attachments=[await self._part(file) for file in template.enclosures.files],
+        )
 
-        return run
+    async def _part(self, file: Enclosed) -> Attachment | InlineImage:
+        if self._files is None:
+            raise NotFound("This post office has no files; give it those that templates enclose.")
+        content = await self._files.content(file.id)
+        if file.content_id:
+            return InlineImage(file.content_id, file.content_type, content)
+        return Attachment(file.name, file.content_type, content)
 
     def account(self, name: str) -> Account:
         """The sending account of this name; NotFound names those there are."""

@@ -17,7 +17,7 @@ from serienmail.mailing.message import check_one_line
 
 _MAX_OUTPUT = 1_000_000  # characters of one body; the sandbox itself limits neither memory nor time
 _MAX_RANGE = 1_000
-_VARIABLES = {"contact", "salutation", "unsubscribe_url"}
+_VARIABLES = {"contact", "salutation", "unsubscribe_url", "signature"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,16 +79,27 @@ class Suppression(SQLModel, table=True):
 
 
 class TemplateRevision(SQLModel, table=True):
-    """A template as it was saved once; never changed."""
+    """A template as it was saved once; never changed, but for its draft."""
 
     __tablename__: ClassVar[str] = "template"
 
     name: str = Field(primary_key=True)
-    revision: int = Field(primary_key=True)
+    revision: int = Field(primary_key=True)  # from 1; 0 is the draft
     subject: str = Field(sa_column=Column(Text, nullable=False, default=""))
     text: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
     html: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
+    enclosures: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
+    sender: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class StoredFile(SQLModel, table=True):
+    """An attachment's or image's content, once under its hash, whatever the templates call it."""
+
+    __tablename__: ClassVar[str] = "file"
+
+    id: str = Field(primary_key=True)  # SHA-256, hexadecimal
+    content: bytes
 
 
 class StoredSelection(SQLModel, table=True):
@@ -186,6 +197,7 @@ contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares i
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
 suppression = Suppression.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
+file = StoredFile.__table__  # type: ignore[attr-defined]
 selection = StoredSelection.__table__  # type: ignore[attr-defined]
 mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]
 stage = Stage.__table__  # type: ignore[attr-defined]

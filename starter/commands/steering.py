@@ -1,6 +1,7 @@
 """`edit`, `stop`, `restart` and the like: commands to a mass mail that runs."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from serienmail.domain.mass_mail import MassMail
 from starter.commands.calling import By, Json, MassMailId, command, open_mass_mails
 from starter.commands.starting import Due, exclusive
 from starter.commands.terminal import say, say_json, words
+from starter.letter import compose, from_the_same_sender
 from starter.order_file import OrderFile, read_order, store_follow_ups, store_recipients
 from starter.toml_file import read_moment
 
@@ -42,6 +44,9 @@ async def edit(
     async def change(mails: "MassMails") -> "Status":
         wanted = await _replacement(mails, mass_mail_id, written) if written else {}
         wanted |= {key: value for key, value in given.items() if value is not None}
+        if template:
+            before = (await mails.services.mass_mails.get(mass_mail_id)).order
+            wanted["template"] = await from_the_same_sender(mails.services, before, template)
         return await mails.edit(mass_mail_id, Edit(by=by, **wanted))  # type: ignore[arg-type]  # keys of Edit
 
     await _give(mass_mail_id, change, json)
@@ -114,12 +119,16 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
     """What a whole order changes; its time only if it is another one, for a time can't be given again once it began."""
     order = (await mails.services.mass_mails.get(mass_mail_id)).order
     _check_unchangeable(order, account=file.account, measured=file.measured)
+    follow_ups = await store_follow_ups(mails, file)
+    composed = await compose(
+        mails.services, replace(order, template=file.template or order.template, follow_ups=follow_ups), file.letter
+    )
     return {
         "name": file.name,
-        "template": file.template,
+        "template": composed.template,
         "selection": await store_recipients(mails, file),
         "due": None if file.due == order.due else file.due,
-        "follow_ups": await store_follow_ups(mails, file),
+        "follow_ups": composed.follow_ups,
         "opted_in_only": file.opted_in_only,
         "on_missing": file.on_missing,
     }

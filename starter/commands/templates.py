@@ -1,11 +1,14 @@
 """`template …`: the library of templates."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from serienmail.domain.template import Template, TemplateRef, check_name
 from starter.commands.calling import Json, command, open_database
 from starter.commands.terminal import say, say_as_it_is, say_json
 
@@ -14,17 +17,56 @@ app = typer.Typer(name="template", help="Templates; each change is a revision of
 
 @command(app, "add")
 async def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="name, subject, text, html.")], json: Json = False
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="name, subject, text, html, attachments.")],
+    draft: Annotated[bool, typer.Option("--draft", help="Keep it as a draft, which can't be sent yet.")] = False,
+    json: Json = False,
 ) -> None:
-    """Save a template as the next revision of its name."""
+    """Save a template as the next revision of its name, or as its draft."""
     from starter.template_file import read_template
 
+    read = read_template(file)
     async with open_database() as services:
-        ref = await services.templates.add(read_template(file), datetime.now(UTC))
-    if json:
-        say_json({"template": str(ref)})
-    else:
-        say(f"Saved as {ref}.")
+        keep = services.templates.keep_draft if draft else services.templates.add
+        ref = await keep(await read.store_files(services), datetime.now(UTC))
+    _say_saved(ref, json)
+
+
+@command(app, "publish")
+async def publish(
+    name: Annotated[str, typer.Argument(help="A template that has a draft.")], json: Json = False
+) -> None:
+    """Make a template's draft its next revision."""
+    async with open_database() as services:
+        ref = await services.templates.publish(name, datetime.now(UTC))
+    _say_saved(ref, json)
+
+
+@command(app, "save-as")
+async def save_as(
+    name: Annotated[str, typer.Argument(help="A name, or name@revision.")],
+    new_name: Annotated[str, typer.Argument(help="The copy's name.")],
+    json: Json = False,
+) -> None:
+    """Save a template under another name."""
+    async with open_database() as services:
+        template = await services.templates.get(await services.templates.newest(name))
+        ref = await services.templates.add(replace(template, name=check_name(new_name)), datetime.now(UTC))
+    _say_saved(ref, json)
+
+
+@command(app, "import")
+async def import_page(
+    page: Annotated[Path, typer.Argument(metavar="PAGE.html", help="A page from outside.")],
+    name: Annotated[str, typer.Option(help="The template's name.")],
+    subject: Annotated[str, typer.Option(help="The template's subject.")],
+    json: Json = False,
+) -> None:
+    """Save an HTML page as a template: cleaned of scripts, its styles inlined, with a text made of it."""
+    from starter.template_file import read_page
+
+    async with open_database() as services:
+        ref = await services.templates.add(read_page(page, name, subject), datetime.now(UTC))
+    _say_saved(ref, json)
 
 
 @command(app, "list")
@@ -51,3 +93,20 @@ async def show(
     say_as_it_is(f"{template.ref}\nSubject: {template.subject}")
     for body in filter(None, (template.text, template.html)):
         say_as_it_is(f"\n{body.rstrip()}")
+    for line in _enclosed(template):
+        say(line)
+
+
+def _enclosed(template: Template) -> Iterator[str]:
+    for file in template.enclosures.files:
+        kind = f"image {file.content_id}" if file.content_id else "attachment"
+        yield f"{kind}: {file.name}, {file.size:,} bytes"
+    for pattern in template.enclosures.personal:
+        yield f"personal attachment: {pattern}"
+
+
+def _say_saved(ref: TemplateRef, json: bool) -> None:
+    if json:
+        say_json({"template": str(ref)})
+    else:
+        say(f"Saved as the draft {ref}." if ref.is_draft else f"Saved as {ref}.")

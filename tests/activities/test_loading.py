@@ -35,7 +35,7 @@ async def test_a_fault_in_one_contact_s_data_is_told_with_the_number_of_contacts
     fault = "the header Subject would hold a line break or control character; remove it from the data"
 
     class Faulty(FakeTemplates):
-        async def check(self, template: str) -> Check:
+        async def check(self, template: str, account: str) -> Check:
             def run(contact: Mapping[str, Any]) -> None:
                 if contact["city"] == "Ulm":
                     raise TemplateFault(f"{fault}.")

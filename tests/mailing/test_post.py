@@ -80,7 +80,7 @@ async def test_an_unknown_account_is_refused_with_those_there_are() -> None:
 
 async def test_a_dry_run_finds_the_empty_placeholder() -> None:
     post_office, _ = office(FakeTransport(), "{{ contact.city }}")
-    check = await post_office.check("autumn@1")
+    check = await post_office.check("autumn@1", "marketing")
     check({"city": "Jena"})
     with pytest.raises(PlaceholderMissing, match=r"contact\.city"):
         check({"city": ""})

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
+from serienmail.mailing.identity import MailSettings
 from tests.world import OWNER, World, world_on
 
 
@@ -57,19 +58,28 @@ class CommandLine:
 
 
 @asynccontextmanager
-async def installation(temporal: WorkflowEnvironment, folder: Path) -> AsyncIterator[CommandLine]:
-    """An installation on SQLite with workers, and its command line."""
+async def installation(
+    temporal: WorkflowEnvironment, folder: Path, *, permitted: str = "[]", mail: Mapping[str, str] | None = None
+) -> AsyncIterator[CommandLine]:
+    """An installation on SQLite with workers, and its command line. permitted, mail: as the environment says it."""
     url = f"sqlite+aiosqlite:///{folder}/serienmail.db"
-    async with world_on(temporal, folder, url) as world:
+    parts = {"permitted": tuple(json.loads(permitted)), "mail": _settings(mail or {})}
+    async with world_on(temporal, folder, url, **parts) as world:
         variables = {
             "SERIENMAIL_DATABASE_URL": url,
             "SERIENMAIL_LINK_KEY": "k" * 32,
             "SERIENMAIL_ACCOUNTS__MARKETING__HOST": "127.0.0.1",
             "SERIENMAIL_ACCOUNTS__MARKETING__PORT": str(world.inbox.port),
             "SERIENMAIL_ACCOUNTS__MARKETING__FROM_ADDRESS": "mailing@example.com",
+            "SERIENMAIL_ACCOUNTS__MARKETING__PERMITTED": permitted,
+            **{f"SERIENMAIL_MAIL__{name.upper()}": value for name, value in (mail or {}).items()},
             "SERIENMAIL_USER": OWNER,
             "TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
             "NO_COLOR": "1",
             "COLUMNS": "80",
         }
         yield CommandLine(world, folder, variables)
+
+
+def _settings(mail: Mapping[str, str]) -> MailSettings:
+    return MailSettings.model_validate({**mail, "people": json.loads(mail.get("people", "{}"))})

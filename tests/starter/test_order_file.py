@@ -18,7 +18,7 @@ FOLLOW_UP = "[[follow_up]]\ntemplate = 'b'\naudience = 'opened'\n"
 
 def test_the_example_order_can_be_read_and_its_templates_are_there() -> None:
     order = read_order(EXAMPLES / "herbstangebot.toml")
-    names = {read_template(path).name for path in (EXAMPLES / "templates").glob("*.toml")}
+    names = {read_template(path).template.name for path in (EXAMPLES / "templates").glob("*.toml")}
     assert {order.template, *(entry.template for entry in order.follow_ups)} == names
     assert [entry.audience for entry in order.follow_ups] == ["opened", "not_opened", "received"]
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from serienmail.domain.enclosure import Enclosed, Enclosures
 from serienmail.domain.errors import NotFound
+from serienmail.domain.sender import Sender, Whose
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.storage.database import Database
 from serienmail.storage.templates import TemplateStore
@@ -53,3 +55,31 @@ async def test_an_unknown_template_is_told(database: Database) -> None:
             await store.newest(name)
     with pytest.raises(NotFound, match="winter@3"):
         await store.get(TemplateRef("winter", 3))
+
+
+async def test_a_draft_changes_in_place_until_it_becomes_a_revision(database: Database) -> None:
+    store = TemplateStore(database)
+    await store.keep_draft(AUTUMN, NOON)
+    assert str(await store.keep_draft(replace(AUTUMN, subject="Spätherbst"), NOON)) == "autumn@0"
+    with pytest.raises(NotFound, match="no template 'autumn'"):
+        await store.newest("autumn")
+    assert str(await store.publish("autumn", NOON)) == "autumn@1"
+    assert (await store.get(TemplateRef("autumn", 1))).subject == "Spätherbst"
+    with pytest.raises(NotFound, match="no draft of 'autumn'"):
+        await store.publish("autumn", NOON)
+
+
+async def test_a_revision_remembers_what_goes_along_and_who_it_is_from(database: Database) -> None:
+    store = TemplateStore(database)
+    files = Enclosures((Enclosed("0" * 64, "a.pdf", "application/pdf", 7),), ("{{ contact.key }}.pdf",))
+    letter = replace(AUTUMN, enclosures=files, sender=Sender(from_=Whose.OWNER, name="Anna"))
+    assert str(await store.add(AUTUMN, NOON)) == "autumn@1"
+    assert str(await store.add(letter, NOON)) == "autumn@2"
+    assert await store.get(TemplateRef("autumn", 2)) == replace(letter, revision=2)
+
+
+async def test_the_library_does_not_list_what_one_mass_mail_changed_for_itself(database: Database) -> None:
+    store = TemplateStore(database)
+    first = await store.add(AUTUMN, NOON)
+    await store.add(replace(AUTUMN, name=first.version_for("offer")), NOON)
+    assert await store.names() == [first]

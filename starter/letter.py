@@ -1,0 +1,98 @@
+"""What an order changes in its templates, for this one mass mail: a version of its own, the library stays as it is."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.mass_mail import MassMail
+from serienmail.domain.sender import Sender, Whose
+from serienmail.domain.template import Template
+from serienmail.mailing.template import compile_template
+from starter.enclosing import KEYS as FILE_KEYS
+from starter.enclosing import ReadFiles, read_files
+from starter.orders import sendable
+from starter.services import Services
+from starter.toml_file import Table
+
+KEYS = ("subject", "text", "html", "from", "reply_to", "from_name", *FILE_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """None: as the template has it. from_, reply_to, from_name are the follow-ups' too."""
+
+    subject: str | None = None
+    text: str | None = None
+    html: str | None = None
+    files: ReadFiles | None = None
+    from_: Whose = Whose.OWN
+    reply_to: Whose = Whose.OWN
+    from_name: str | None = None
+
+    def apply(self, template: Template) -> Template:
+        """The template with these words and files in place of its own."""
+        said = {key: getattr(self, key) for key in ("subject", "text", "html")}
+        changed = replace(template, **{key: value for key, value in said.items() if value is not None})
+        return replace(changed, enclosures=self.files.enclosures) if self.files else changed
+
+    def sent_by(self, template: Template, user: str) -> Template:
+        """The template from whom the order says. user: whose address is the own one; empty if none is known."""
+        own = template.sender
+        if Whose.TEMPLATE in (self.from_, self.reply_to) and not own.own_from:
+            raise InvalidOrder(f"The template '{template.name}' brings no addresses; choose another sender than it.")
+        known = {whose: whose if user or whose is not Whose.OWN else Whose.COMPANY for whose in Whose}
+        by = user if Whose.OWN in (self.from_, self.reply_to) else ""
+        name = self.from_name or own.name
+        sender = replace(own, from_=known[self.from_], reply_to=known[self.reply_to], user=by, name=name)
+        return replace(template, sender=sender)
+
+
+def read_letter(table: Table, folder: Path) -> Letter:
+    """The part of an order that KEYS describe; files are relative to the folder."""
+    return Letter(
+        subject=table.text("subject"),
+        text=table.text("text"),
+        html=table.text("html"),
+        files=read_files(table, folder),
+        from_=table.choice("from", Whose) or Whose.OWN,
+        reply_to=table.choice("reply_to", Whose) or Whose.OWN,
+        from_name=table.text("from_name"),
+    )
+
+
+async def compose(services: Services, order: MassMail, letter: Letter) -> MassMail:
+    """The order with templates that say what the letter says. Versions of its own are stored where they differ."""
+    if letter.files:
+        await letter.files.store(services)
+    known = order.created_by in services.settings.mail.people
+    user = order.created_by if known else ""
+
+    async def version(name: str, *, first: bool) -> str:
+        ref = await sendable(services, name)
+        template = await services.templates.get(ref)
+        changed = letter.sent_by(letter.apply(template) if first else template, user)
+        if changed == template:
+            return name
+        compile_template(changed)
+        own = replace(changed, name=ref.version_for(order.id))
+        return str(await services.templates.add(own, datetime.now(UTC)))
+
+    template = await version(order.template, first=True)
+    rules = [replace(rule, template=await version(rule.template, first=False)) for rule in order.follow_ups]
+    return replace(order, template=template, follow_ups=tuple(rules))
+
+
+async def from_the_same_sender(services: Services, order: MassMail, template: str) -> str:
+    """Another template for this order, from whom the one before was from."""
+    before = (await services.templates.get(await services.templates.newest(order.template))).sender
+    letter = Letter(from_=before.from_, reply_to=before.reply_to, from_name=before.name or None)
+    return (await compose(services, replace(order, template=template, follow_ups=()), letter)).template
+
+
+def sender_of_template(table: Table) -> Sender:
+    """A template's own addresses; InvalidOrder if it brings only one of the two."""
+    own_from, reply_to, name = table.text("from_address"), table.text("reply_to"), table.text("from_name")
+    if (own_from is None) != (reply_to is None):
+        raise InvalidOrder("A template brings both addresses or none; write from_address and reply_to, or neither.")
+    return Sender(own_from=own_from or "", own_reply_to=reply_to or "", name=name or "")
