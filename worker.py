@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
+from activities.copies import CopyActivities
 from activities.failures import PrivateFailures
 from activities.loading import LoadingActivities
 from activities.records import RecordActivities
@@ -74,10 +75,11 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
 
 def _send_worker(client: Client, services: Services) -> Worker:
     sending = SendActivities(services.ledger, services.post_office)
+    copies = CopyActivities(services.copies, services.post_office)
     return Worker(
         client,
         task_queue=SEND_QUEUE,
-        activities=[sending.send_slice],
+        activities=[sending.send_slice, copies.send_copies],
         interceptors=[PrivateFailures()],
         max_concurrent_activities=SLICES_AT_ONCE,
         max_heartbeat_throttle_interval=timedelta(seconds=5),  # a stop reaches a slice with a heartbeat's answer

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KEYS = (
-    "id", "name", "account", "template", "due", "opted_in_only", "measured", "on_missing", "everyone", "recipients",
-    "follow_up", *LETTER_KEYS,
+    "id", "name", "account", "template", "due", "opted_in_only", "measured", "copies", "on_missing", "everyone",
+    "recipients", "follow_up", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -51,6 +51,7 @@ class OrderFile:
     follow_ups: tuple[FollowUpEntry, ...] = ()
     opted_in_only: bool = True
     measured: bool = True
+    copies: bool = False
     on_missing: OnMissing = OnMissing.REFUSE
     letter: Letter = field(default_factory=Letter)
 
@@ -99,6 +100,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         follow_ups=tuple(_follow_up(entry) for entry in table.tables("follow_up", _FOLLOW_UP_KEYS, "follow-up")),
         opted_in_only=_or(table.flag("opted_in_only"), True),
         measured=_or(table.flag("measured"), True),
+        copies=_or(table.flag("copies"), False),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
         letter=read_letter(table, folder),
     )
@@ -123,6 +125,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         follow_ups=await store_follow_ups(mails, file),
         opted_in_only=file.opted_in_only,
         measured=file.measured,
+        copies=file.copies,
         on_missing=file.on_missing,
     )
     return await compose(mails.services, order, file.letter)

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from serienmail.mailing.links import Links
-from serienmail.mailing.post import PostOffice, TemplateSource
+from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
 from serienmail.storage.contacts import ContactStore
+from serienmail.storage.copies import CopyStore
 from serienmail.storage.database import Database
 from serienmail.storage.files import FileStore
 from serienmail.storage.ledger import Ledger
@@ -32,6 +33,7 @@ class Services:
     mass_mails: MassMailStore
     recipients: RecipientStore
     ledger: Ledger
+    copies: CopyStore
     post_office: PostOffice
     evidence: RelayEvidence
 
@@ -53,7 +55,8 @@ def wire(settings: Settings, database: Database) -> Services:
     """Build every adapter on this database."""
     templates = TemplateStore(database)
     files = FileStore(database)
-    office = post_office(settings, templates, files)
+    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
+    post_office = PostOffice(templates, settings.accounts, links, files=files, settings=settings.mail)
     return Services(
         settings=settings,
         database=database,
@@ -63,13 +66,8 @@ def wire(settings: Settings, database: Database) -> Services:
         selections=SelectionStore(database),
         mass_mails=MassMailStore(database),
         recipients=RecipientStore(database),
-        ledger=Ledger(database, office.message_id),
-        post_office=office,
+        ledger=Ledger(database, post_office.message_id),
+        copies=CopyStore(database),
+        post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
     )
-
-
-def post_office(settings: Settings, templates: TemplateSource, files: FileStore) -> PostOffice:
-    """A post office of this installation, for these templates."""
-    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
-    return PostOffice(templates, settings.accounts, links, files=files, settings=settings.mail)

@@ -1,31 +1,16 @@
 """Test mails: one contact's mail to oneself or colleagues, marked, with inert links; no state changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from serienmail.domain.address import address_key
 from serienmail.domain.delivery import Answer
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.letter import specimen
-from serienmail.mailing.post import TemplateSource
 from serienmail.mailing.template import check_placeholders
-from starter.services import Services, post_office
+from starter.services import Services
 
 MARK = "[Test] "
-
-
-class _Marked:
-    """Templates whose subject says that it is a test."""
-
-    def __init__(self, templates: TemplateSource) -> None:
-        self._templates = templates
-
-    async def get(self, ref: TemplateRef) -> Template:
-        """One revision, marked."""
-        template = await self._templates.get(ref)
-        return replace(template, subject=MARK + template.subject)
 
 
 async def send_test_mails(
@@ -36,10 +21,7 @@ async def send_test_mails(
         raise InvalidOrder(f"'{unusable[0]}' is no mail address; correct it.")
     ref = await services.templates.newest(template)
     check_placeholders(await services.templates.get(ref), await services.contacts.fields())
-    office = post_office(services.settings, _Marked(services.templates), services.files)
-    try:
-        post = await office.post(str(ref), account, follow_up=False)
-        sender = office.account(account).from_address
-        return {address: await post.deliver(specimen(contact, address, sender)) for address in to}
-    finally:
-        await office.close()
+    office = services.post_office
+    post = await office.post(str(ref), account, follow_up=False, mark=MARK)
+    sender = office.account(account).from_address
+    return {address: await post.deliver(specimen(contact, address, sender)) for address in to}

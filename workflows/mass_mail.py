@@ -15,12 +15,14 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
+    from activities.copies import CopyActivities
     from activities.loading import LoadingActivities
     from activities.records import RecordActivities
     from activities.stages import Reopening, StageActivities, StageStart
 
 from serienmail.domain.campaign import TEMPORAL_UI, Campaign, MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Phase, Restart, SendAgain, Stop
+from serienmail.domain.copies import CopyJob
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.loading import first_load, follow_up_load
 from serienmail.domain.stage_run import StageRun
@@ -142,6 +144,8 @@ class MassMailWorkflow:
                 break
         await self._deliver(stage)
         self._campaign.ended = workflow.now()
+        if self._campaign.order.copies:
+            await self._send_copies()
 
     async def _load(self, stage: StageRun) -> None:
         load = first_load(self._campaign.order, self._campaign.snapshot)
@@ -155,6 +159,12 @@ class MassMailWorkflow:
             raise _Halted(loaded.problem)
         self._campaign.loaded = load.revision
         self._campaign.enter(stage, Phase.WAITING)
+
+    async def _send_copies(self) -> None:
+        order = self._campaign.order
+        job = CopyJob(order.id, order.created_by, order.template, order.account)
+        what = options.sending("sends the copies", StageKey(order.id, 0))
+        await drained(workflow.start_activity_method(CopyActivities.send_copies, job, **what))
 
     async def _came_due(self, stage: StageRun) -> bool:
         """True when its time has come; False if an edit came before."""

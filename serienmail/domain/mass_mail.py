@@ -65,6 +65,7 @@ class MassMail:
     template: ``name@revision``. selection: id of a stored selection.
     due: aware date and time; None: at once.
     measured: opens are measured, for recipients who agreed to it.
+    copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
     """
 
     id: str
@@ -78,6 +79,7 @@ class MassMail:
     opted_in_only: bool = True
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
+    copies: bool = False
 
 
 def check_order(order: MassMail, now: datetime) -> None:

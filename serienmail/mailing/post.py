@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from serienmail.domain.delivery import Answer, Claimed, Verdict
@@ -12,7 +13,7 @@ from serienmail.domain.errors import NotFound, TemplateFault
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.identity import MailSettings
-from serienmail.mailing.letter import LetterBuilder
+from serienmail.mailing.letter import LetterBuilder, specimen
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox
 from serienmail.mailing.mime import Attachment, InlineImage
@@ -20,6 +21,7 @@ from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
 from serienmail.mailing.smtp import SmtpTransport
 
 log = logging.getLogger(__name__)
+COPY_MARK = "[Copy] "
 
 
 class TemplateSource(Protocol):
@@ -103,20 +105,30 @@ class PostOffice:
         self._transport = transport
         self._transports: dict[str, MailTransport] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._builders: dict[tuple[str, str, bool], MailBuilder] = {}
+        self._builders: dict[tuple[str, str, bool, str], MailBuilder] = {}
 
-    async def post(self, template: str, account: str, follow_up: bool) -> Post:
-        """For one stage; NotFound for an unknown template or account."""
+    async def post(self, template: str, account: str, follow_up: bool, mark: str = "") -> Post:
+        """For one stage; NotFound for an unknown template or account. mark: stands before each subject."""
         sender = self.account(account)
-        builder = self._builders.get((template, account, follow_up))
+        builder = self._builders.get((template, account, follow_up, mark))
         if builder is None:
             found = await self._templates.get(TemplateRef.parse(template))
-            builder = await self.builder(found, account, follow_up=follow_up)
-            self._builders[template, account, follow_up] = builder
+            marked = replace(found, subject=mark + found.subject)
+            builder = await self.builder(marked, account, follow_up=follow_up)
+            self._builders[template, account, follow_up, mark] = builder
         if account not in self._transports:
             self._transports[account] = self._transport(sender)
             self._slots[account] = asyncio.Semaphore(sender.connections)
         return Post(builder, self._transports[account], self._slots[account], sender.connections)
+
+    async def send_copy(self, template: str, account: str, user: str, contact: Mapping[str, Any]) -> Answer:
+        """A copy of this contact's mail to an employee, marked as one; its links lead nowhere."""
+        if user not in self._settings.people:
+            return Answer(Verdict.FAILED, "this employee has no address in mail.people")
+        post = await self.post(template, account, follow_up=False, mark=COPY_MARK)
+        async with post.slots:
+            address = self._settings.people[user].address
+            return await post.deliver(specimen(contact, address, self.account(account).from_address))
 
     async def check(self, template: str, account: str) -> Callable[[Mapping[str, Any]], None]:
         """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty, or another

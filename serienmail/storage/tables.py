@@ -177,6 +177,19 @@ class Delivery(SQLModel, table=True):
     unsubscribed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
+class StoredCopy(SQLModel, table=True):
+    """A copy of a mass mail for an employee; no delivery, and in no statistics."""
+
+    __tablename__: ClassVar[str] = "copy"
+
+    mass_mail_id: str = Field(primary_key=True)
+    user: str = Field(primary_key=True)
+    contact_id: int = Field(sa_column=Column(BigKey, nullable=False))  # whose mail it shows
+    state: str
+    token: str | None = None  # of the last claim
+    reply: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
+
+
 class Event(SQLModel, table=True):
     """What people did, append-only."""
 
@@ -202,4 +215,5 @@ selection = StoredSelection.__table__  # type: ignore[attr-defined]
 mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]
 stage = Stage.__table__  # type: ignore[attr-defined]
 delivery = Delivery.__table__  # type: ignore[attr-defined]
+copy = StoredCopy.__table__  # type: ignore[attr-defined]
 event = Event.__table__  # type: ignore[attr-defined]
