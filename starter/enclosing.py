@@ -21,6 +21,10 @@ class ReadFiles:
     enclosures: Enclosures
     contents: Mapping[str, bytes]
 
+    async def content(self, file_id: str) -> bytes:
+        """One file's content, as if it were stored."""
+        return self.contents[file_id]
+
     async def store(self, services: Services) -> None:
         """Keep the contents; InvalidOrder, and nothing is kept, if they are larger than mails may be."""
         limits = services.settings.mail

@@ -65,8 +65,7 @@ async def compose(services: Services, order: MassMail, letter: Letter) -> MassMa
     """The order with templates that say what the letter says. Versions of its own are stored where they differ."""
     if letter.files:
         await letter.files.store(services)
-    known = order.created_by in services.settings.mail.people
-    user = order.created_by if known else ""
+    user = sender_known(services, order.created_by)
 
     async def version(name: str, *, first: bool) -> str:
         ref = await sendable(services, name)
@@ -81,6 +80,11 @@ async def compose(services: Services, order: MassMail, letter: Letter) -> MassMa
     template = await version(order.template, first=True)
     rules = [replace(rule, template=await version(rule.template, first=False)) for rule in order.follow_ups]
     return replace(order, template=template, follow_ups=tuple(rules))
+
+
+def sender_known(services: Services, user: str) -> str:
+    """The user, if mails can be from the own address; else nobody."""
+    return user if user in services.settings.mail.people else ""
 
 
 async def from_the_same_sender(services: Services, order: MassMail, template: str) -> str:

@@ -1,11 +1,14 @@
 """Preparing an order before anything is started: names become revisions, mistakes are found, people are counted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from activities.checks import by_placeholder, unfilled
 from serienmail.domain.delivery import Counts
-from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.errors import ChecksFailed, InvalidOrder, NotFound, SerienmailError, TemplateFault
+from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load, Loaded, first_load
 from serienmail.domain.mass_mail import MassMail, OnMissing, check_order
 from serienmail.domain.template import TemplateRef
@@ -30,6 +33,11 @@ class Prepared:
         """How many would get it if it were sent now."""
         return self.counts.will_receive - sum(self.missing.values())
 
+    @property
+    def opted_out(self) -> int:
+        """How many of those selected get none, whatever is ordered: they unsubscribed, bounced or complained."""
+        return sum(self.counts.excluded.get(reason, 0) for reason in (Exclusion.UNSUBSCRIBED, Exclusion.SUPPRESSED))
+
 
 async def pinned(services: Services, order: MassMail) -> MassMail:
     """The order with the newest revision wherever it names a template only; NotFound for an unknown one."""
@@ -46,18 +54,58 @@ async def sendable(services: Services, name: str) -> TemplateRef:
 
 
 async def prepare(services: Services, order: MassMail, now: datetime | None = None) -> Prepared:
-    """Check all that can be checked before the start; InvalidOrder, NotFound or TemplateFault says what to do."""
+    """Check all that can be checked before the start, and say at once all that is wrong.
+
+    InvalidOrder, NotFound or TemplateFault says what to do; ChecksFailed if there is more than one thing.
+    """
     order = await pinned(services, order)
-    check_order(order, now or datetime.now(UTC))
-    services.post_office.account(order.account)
+    wrong: list[SerienmailError] = []
+    with _noted(wrong):
+        check_order(order, now or datetime.now(UTC))
     for rule in order.follow_ups:
         if rule.ignore is not None:
-            await services.selections.criterion(rule.ignore)
-    load = first_load(order, revision=1)
+            with _noted(wrong):
+                await services.selections.criterion(rule.ignore)
+    prepared = Prepared(order, Counts(), {})
+    if await _can_be_written(services, order, wrong):  # else every recipient would be found wanting
+        with _noted(wrong):
+            prepared = await _judged(services, order)
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise ChecksFailed([str(error) for error in wrong])
+    return prepared
+
+
+@contextmanager
+def _noted(wrong: list[SerienmailError]) -> Iterator[None]:
+    """Keep a refusal, and go on."""
+    try:
+        yield
+    except (InvalidOrder, NotFound, TemplateFault) as error:
+        wrong.append(error)
+
+
+async def _can_be_written(services: Services, order: MassMail, wrong: list[SerienmailError]) -> bool:
+    """Whether account, templates and senders are right by themselves."""
+    before = len(wrong)
     fields = await services.contacts.fields()
-    for name in load.templates:
-        check_placeholders(await services.templates.get(TemplateRef.parse(name)), fields)
-    counts, missing = await _counted(services, load)
+    with _noted(wrong):
+        services.post_office.account(order.account)
+    if order.copies and order.created_by not in services.settings.mail.people:
+        wrong.append(InvalidOrder("Your copy has no address to go to; add yourself to mail.people in the settings."))
+    for name in dict.fromkeys(first_load(order, revision=1).templates):
+        with _noted(wrong):
+            template = await services.templates.get(TemplateRef.parse(name))
+            check_placeholders(template, fields)
+            if len(wrong) == before:
+                await services.post_office.builder(template, order.account, follow_up=False)
+    return len(wrong) == before
+
+
+async def _judged(services: Services, order: MassMail) -> Prepared:
+    """Whom it would go to; InvalidOrder if that must not be."""
+    counts, missing = await _counted(services, first_load(order, revision=1))
     excluded = order.on_missing is OnMissing.EXCLUDE
     if problem := Loaded(counts, {} if excluded else missing).problem:
         raise InvalidOrder(problem)

@@ -12,6 +12,7 @@ from serienmail.domain.errors import InvalidOrder, NotFound, PlaceholderMissing
 from serienmail.domain.loading import first_load
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.letter import specimen
+from serienmail.mailing.post import FileSource
 from serienmail.mailing.template import check_placeholders
 from serienmail.storage.criteria import condition
 from starter.orders import Prepared
@@ -20,20 +21,29 @@ from starter.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the recipient would see. An empty text or html is a body that the mail doesn't have."""
+    """What the recipient would see. An empty text or html is a body that the mail doesn't have.
+
+    source: the whole mail, as it would be sent.
+    """
 
     headers: tuple[tuple[str, str], ...]
     subject: str
     text: str
     html: str
+    source: str
 
 
-async def preview(services: Services, template: Template, account: str, contact: Mapping[str, Any]) -> Preview:
-    """The mail for this contact; NotFound for an unknown account, TemplateFault if there can be no mail."""
+async def preview(
+    services: Services, template: Template, account: str, contact: Mapping[str, Any], files: FileSource | None = None
+) -> Preview:
+    """The mail for this contact; NotFound for an unknown account, TemplateFault if there can be no mail.
+
+    files: what it encloses, if that isn't stored.
+    """
     check_placeholders(template, await services.contacts.fields())
     if address_key(contact["email"]) is None:
         raise InvalidOrder(f"The contact '{contact['key']}' has no usable mail address; choose another one.")
-    builder = await services.post_office.builder(template, account, follow_up=False)
+    builder = await services.post_office.builder(template, account, follow_up=False, files=files)
     sender = services.post_office.account(account).from_address
     return _read(builder.build(specimen(contact, contact["email"], sender)).data)
 
@@ -67,6 +77,7 @@ def _read(data: bytes) -> Preview:
         subject=str(message["Subject"]),
         text=_body(message, "plain"),
         html=_body(message, "html"),
+        source=data.decode("utf-8"),
     )
 
 

@@ -1,12 +1,15 @@
 """Test mails: one contact's mail to oneself or colleagues, marked, with inert links; no state changes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from serienmail.domain.address import address_key
 from serienmail.domain.delivery import Answer
 from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.template import Template
 from serienmail.mailing.letter import specimen
+from serienmail.mailing.post import FileSource
 from serienmail.mailing.template import check_placeholders
 from starter.services import Services
 
@@ -14,14 +17,22 @@ MARK = "[Test] "
 
 
 async def send_test_mails(
-    services: Services, template: str, account: str, contact: Mapping[str, Any], to: Sequence[str]
+    services: Services,
+    template: Template,
+    account: str,
+    contact: Mapping[str, Any],
+    to: Sequence[str],
+    files: FileSource | None = None,
 ) -> dict[str, Answer]:
-    """Send this contact's mail to each address instead; the answers. TransportFailure if the server can't be had."""
+    """Send this contact's mail to each address instead; the answers. TransportFailure if the server can't be had.
+
+    files: what it encloses, if that isn't stored.
+    """
     if unusable := [address for address in to if address_key(address) is None]:
         raise InvalidOrder(f"'{unusable[0]}' is no mail address; correct it.")
-    ref = await services.templates.newest(template)
-    check_placeholders(await services.templates.get(ref), await services.contacts.fields())
+    check_placeholders(template, await services.contacts.fields())
     office = services.post_office
-    post = await office.post(str(ref), account, follow_up=False, mark=MARK)
+    marked = replace(template, subject=MARK + template.subject)
+    post = office.post_with(await office.builder(marked, account, follow_up=False, files=files), account)
     sender = office.account(account).from_address
     return {address: await post.deliver(specimen(contact, address, sender)) for address in to}

@@ -2,6 +2,7 @@
 
     SerienmailError                 the root: catch it to catch them all
     ├── InvalidOrder                a mass mail or an edit that can't be carried out as written
+    │   └── ChecksFailed            …for several reasons at once
     ├── CommandRefused              the right words at the wrong time, or from the wrong person
     ├── NotFound                    no such mass mail, template, selection or account
     ├── AlreadyExists               the id is taken
@@ -17,6 +18,8 @@ The message is one sentence that says what happened and what to do. It never car
 exceptions of activities end up in workflow histories.
 """
 
+from collections.abc import Sequence
+
 
 class SerienmailError(Exception):
     """The root of all refusals."""
@@ -24,6 +27,17 @@ class SerienmailError(Exception):
 
 class InvalidOrder(SerienmailError):
     """A mass mail or an edit that can't be carried out as written."""
+
+
+class ChecksFailed(InvalidOrder):
+    """An order that can't be carried out, for several reasons at once.
+
+    problems: each a sentence that says what to do.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class CommandRefused(SerienmailError):

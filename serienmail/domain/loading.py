@@ -43,19 +43,20 @@ class Loaded:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing may be sent to them, in one sentence; None if all is well."""
+        """Why nothing may be sent to them, a sentence for each reason; None if all is well."""
+        problems = []
         empty = [f"{name} for {n}" for name, n in sorted(self.missing.items()) if name.startswith("contact.")]
         if empty:
-            return (
+            problems.append(
                 f"Placeholders are empty for some recipients ({', '.join(empty)}): "
                 "give defaults in the template, complete the contacts, or order to exclude them."
             )
-        if self.missing:
-            fault, count = next(iter(self.missing.items()))
-            return f"For {count} of the recipients {fault}."
+        faults = sorted(fault for fault in self.missing if not fault.startswith("contact."))
+        problems += [f"For {self.missing[fault]} of the recipients {fault}." for fault in faults]
         if self.counts.will_receive == 0:
-            return f"No recipients are left of {self.counts.selected} selected{_by_reason(self.counts)}; select others."
-        return None
+            left = f"No recipients are left of {self.counts.selected} selected{_by_reason(self.counts)}; select others."
+            problems.append(left)
+        return "\n".join(problems) or None
 
 
 def _by_reason(counts: Counts) -> str:

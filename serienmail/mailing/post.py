@@ -98,7 +98,7 @@ class PostOffice:
         settings: MailSettings | None = None,
     ) -> None:
         self._templates = templates
-        self._files = files
+        self._files = files or _NoFiles()
         self._settings = settings or MailSettings()
         self._accounts = accounts
         self._links = links
@@ -109,13 +109,17 @@ class PostOffice:
 
     async def post(self, template: str, account: str, follow_up: bool, mark: str = "") -> Post:
         """For one stage; NotFound for an unknown template or account. mark: stands before each subject."""
-        sender = self.account(account)
         builder = self._builders.get((template, account, follow_up, mark))
         if builder is None:
             found = await self._templates.get(TemplateRef.parse(template))
             marked = replace(found, subject=mark + found.subject)
             builder = await self.builder(marked, account, follow_up=follow_up)
             self._builders[template, account, follow_up, mark] = builder
+        return self.post_with(builder, account)
+
+    def post_with(self, builder: MailBuilder, account: str) -> Post:
+        """On an account, with this builder; NotFound for an unknown account."""
+        sender = self.account(account)
         if account not in self._transports:
             self._transports[account] = self._transport(sender)
             self._slots[account] = asyncio.Semaphore(sender.connections)
@@ -137,24 +141,22 @@ class PostOffice:
         found = await self._templates.get(TemplateRef.parse(template))
         return (await self.builder(found, account, follow_up=False)).check
 
-    async def builder(self, template: Template, account: str, *, follow_up: bool) -> LetterBuilder:
-        """Builds a template's mails; TemplateFault if none can be built, NotFound for an unknown account."""
+    async def builder(
+        self, template: Template, account: str, *, follow_up: bool, files: FileSource | None = None
+    ) -> LetterBuilder:
+        """Builds a template's mails; TemplateFault if none can be built, NotFound for an unknown account.
+
+        files: in place of the stored ones.
+        """
+        source = files or self._files
         return LetterBuilder(
             template,
             self.account(account),
             self._links,
             self._settings,
             follow_up=follow_up,
-            attachments=[await self._part(file) for file in template.enclosures.files],
+            attachments=[_part(file, await source.content(file.id)) for file in template.enclosures.files],
         )
-
-    async def _part(self, file: Enclosed) -> Attachment | InlineImage:
-        if self._files is None:
-            raise NotFound("This post office has no files; give it those that templates enclose.")
-        content = await self._files.content(file.id)
-        if file.content_id:
-            return InlineImage(file.content_id, file.content_type, content)
-        return Attachment(file.name, file.content_type, content)
 
     def account(self, name: str) -> Account:
         """The sending account of this name; NotFound names those there are."""
@@ -176,3 +178,14 @@ class PostOffice:
 
 def _which(claimed: Claimed) -> tuple[str, int, int]:
     return claimed.key.mass_mail_id, claimed.key.stage, claimed.seq
+
+
+def _part(file: Enclosed, content: bytes) -> Attachment | InlineImage:
+    if file.content_id:
+        return InlineImage(file.content_id, file.content_type, content)
+    return Attachment(file.name, file.content_type, content)
+
+
+class _NoFiles:
+    async def content(self, file_id: str) -> bytes:
+        raise NotFound("This post office has no files; give it those that templates enclose.")

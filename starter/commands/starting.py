@@ -53,7 +53,7 @@ async def start(
         prepared = await mails.prepare(order)
         if not json:
             await show_prepared(mails, prepared)
-        started = yes or ask(f"Start '{order.name}'?")
+        started = yes or ask(f"Start '{order.name}'{' without those who opted out' if prepared.opted_out else ''}?")
         if started:
             await mails.start(order)
     say_started(prepared, started, json)
@@ -81,6 +81,8 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
         opted_in = await mails.services.recipients.preview(replace(first_load(order, 1), opted_in_only=True))
         without = opted_in.excluded.get(Exclusion.NO_OPT_IN, 0)
         say(f"\nWARNING: {without} of them have no opt-in for mass mail, and would get it nevertheless.")
+    if opted_out := prepared.opted_out:
+        say(f"\n{opted_out} of those selected have opted out or can't be mailed any more; it goes on without them.")
     shown = await first_mail(mails.services, prepared)
     say("\nThe first of these mails:\n")
     say_as_it_is("\n".join(f"{name}: {value}" for name, value in shown.headers if name in ("From", "To", "Subject")))

@@ -7,42 +7,42 @@ import typer
 
 from serienmail.domain.delivery import Verdict
 from serienmail.domain.errors import InvalidOrder
-from starter.commands.calling import Json, command, open_database
+from starter.commands.calling import By, Json, command, open_database
 from starter.commands.terminal import say, say_as_it_is, say_json, say_table, words
-from starter.order_file import read_order
+from starter.order_file import OrderFile, read_order
 
 if TYPE_CHECKING:
+    from serienmail.domain.template import Template
+    from starter.enclosing import ReadFiles
     from starter.preview import Preview
     from starter.services import Services
 
 app = typer.Typer()
 ContactKey = Annotated[str, typer.Option("--contact", metavar="KEY", help="A contact's key in the CRM.")]
+What = Annotated[str, typer.Argument(metavar="ORDER.toml|TEMPLATE", help="An order, or a template's name.")]
 AccountName = Annotated[str | None, typer.Option("--account", help="The sending account, if there are several.")]
 
 
 @command(app, "preview")
 async def preview_mail(
-    what: Annotated[str, typer.Argument(metavar="ORDER.toml|TEMPLATE", help="An order, or a template's name.")],
+    what: What,
     contact: ContactKey,
+    by: By,
     account: AccountName = None,
     html: Annotated[Path | None, typer.Option(help="Write the HTML to this file.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Write the mail to this file, as it would be sent.")] = None,
     json: Json = False,
 ) -> None:
     """Show one contact's mail; nothing is sent or stored."""
     from starter.preview import contact_by_key, preview
 
-    template: str | None = what
-    if what.endswith(".toml"):
-        order = read_order(Path(what))
-        template, account = order.template, account or order.account
-    if template is None:
-        raise InvalidOrder("The order has no template; name one.")
     async with open_database() as services:
-        found = await services.templates.get(await services.templates.newest(template))
-        merge_fields = await contact_by_key(services, contact)
-        shown = await preview(services, found, account or _only_account(services), merge_fields)
+        template, sender, files = await _meant(services, what, account, by)
+        shown = await preview(services, template, sender, await contact_by_key(services, contact), files)
     if html:
         html.write_text(shown.html, "utf-8")
+    if source:
+        source.write_text(shown.source, "utf-8", newline="")
     if json:
         say_json(shown)
     else:
@@ -51,9 +51,10 @@ async def preview_mail(
 
 @command(app, "test-mail")
 async def test_mail(
-    template: Annotated[str, typer.Option(help="A template's name, or name@revision.")],
+    what: What,
     to: Annotated[list[str], typer.Option(metavar="ADDRESS", help="Who gets it; may be repeated.")],
     contact: ContactKey,
+    by: By,
     account: AccountName = None,
     json: Json = False,
 ) -> None:
@@ -62,8 +63,9 @@ async def test_mail(
     from starter.trial_mail import send_test_mails
 
     async with open_database() as services:
+        template, sender, files = await _meant(services, what, account, by)
         merge_fields = await contact_by_key(services, contact)
-        answers = await send_test_mails(services, template, account or _only_account(services), merge_fields, to)
+        answers = await send_test_mails(services, template, sender, merge_fields, to, files)
     if json:
         say_json(answers)
     else:
@@ -73,6 +75,22 @@ async def test_mail(
         )
     if any(answer.verdict is not Verdict.ACCEPTED for answer in answers.values()):
         raise typer.Exit(1)
+
+
+async def _meant(
+    services: "Services", what: str, account: str | None, by: str
+) -> tuple["Template", str, "ReadFiles | None"]:
+    """The template as it would be sent, its account, and the files that an order encloses."""
+    from starter.letter import Letter, sender_known
+
+    written = read_order(Path(what)) if what.endswith(".toml") else OrderFile(template=what)
+    if written.template is None:
+        raise InvalidOrder("The order has no template; name one.")
+    letter: Letter = written.letter
+    found = await services.templates.get(await services.templates.newest(written.template))
+    if not found.ref.is_of_one_mass_mail:
+        found = letter.sent_by(letter.apply(found), sender_known(services, by))
+    return found, account or written.account or _only_account(services), letter.files
 
 
 def _only_account(services: "Services") -> str:

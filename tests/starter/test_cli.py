@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -101,14 +102,16 @@ async def test_a_mass_mail_from_the_import_to_its_delivery(serienmail: CommandLi
 
 async def test_previews_and_test_mails_change_nothing(serienmail: CommandLine) -> None:
     await import_all(serienmail)
-    order, html = serienmail.write("order.toml", ORDER), serienmail.folder / "mail.html"
+    order = serienmail.write("order.toml", ORDER)
+    html, source = serienmail.folder / "mail.html", serienmail.folder / "mail.eml"
     preview, test = await asyncio.gather(
-        serienmail("preview", order, "--contact", "2", "--html", str(html)),
-        serienmail("test-mail", "--template", "autumn", "--to", "me@example.org", "--to", "you@example.org",
+        serienmail("preview", order, "--contact", "2", "--html", str(html), "--source", str(source)),
+        serienmail("test-mail", "autumn", "--to", "me@example.org", "--to", "you@example.org",
                    "--contact", "1"),
     )  # fmt: skip
     assert (preview.code, "Subject: Autumn in Ulm" in preview.out) == (0, True), preview.err
     assert "Sehr geehrter Herr Person2" in html.read_text()
+    assert message_from_bytes(source.read_bytes(), policy=policy.default)["Subject"] == "Autumn in Ulm"
     assert test.code == 0, test.out + test.err
     assert serienmail.world.received() == ["me@example.org", "you@example.org"]
     mails = [mail.message for mail in serienmail.world.inbox.messages()]
@@ -166,6 +169,37 @@ async def test_each_refusal_is_one_sentence(serienmail: CommandLine) -> None:
         assert (refused.code, refused.out) == (1, ""), gist
         assert gist in refused.err
         assert refused.err.count("\n") == 1
+
+
+async def test_all_that_is_wrong_with_an_order_is_said_at_once(serienmail: CommandLine) -> None:
+    await serienmail.world.contacts(2)
+    await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
+    wrong = f"copies = true\ndue = 2020-01-01T09:00:00Z\n{ORDER}"
+    refused = await serienmail("start", serienmail.write("order.toml", wrong), "--everyone", "--yes")
+    assert refused.code == 1
+    assert [line.partition(";")[0] for line in refused.err.splitlines()] == [
+        "2020-01-01 09:00 UTC is in the past",
+        "Your copy has no address to go to",
+    ]
+    assert await serienmail.world.mails.list() == []
+
+
+async def test_who_opted_out_is_told_before_the_start_and_never_mailed(serienmail: CommandLine) -> None:
+    await serienmail.world.contacts(2)
+    await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
+    order = await serienmail.world.order("first", due=None)
+    await serienmail.world.mails.start(order)
+    await serienmail.world.until("first", MassMailState.FINISHED_AUTOMATICALLY)
+    number = (await serienmail.world.services.mass_mails.get("first")).number
+    assert await serienmail.world.tracking.unsubscribed(number, 0, 1, datetime.now(UTC))
+    file = serienmail.write("order.toml", ORDER)
+    asked = await serienmail("start", file, "--everyone", "--id", "asked")
+    sent = await serienmail("start", file, "--everyone", "--id", "second", "--yes")
+    assert "1 of those selected have opted out" in " ".join(asked.out.split())
+    assert "without those who opted out? [y/N]" in asked.err
+    assert sent.code == 0, sent.err
+    await serienmail.world.until("second", MassMailState.INCOMPLETE, MassMailState.FINISHED_AUTOMATICALLY)
+    assert serienmail.world.received() == sorted([*everybody(2), "person2@example.org"])
 
 
 async def test_an_interrupted_question_starts_nothing(serienmail: CommandLine) -> None:
