@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from serienmail.domain.errors import SerienmailError
-from starter.commands import contacts, environment, looking, schedule, starting, steering, templates, trying
+from starter.commands import contacts, environment, looking, reporting, schedule, starting, steering, templates, trying
 from starter.commands.terminal import say_error
 
 _FAILED, _INTERRUPTED, _UNEXPECTED = 1, 130, 70
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (contacts, trying, starting, looking, steering, environment):
+for commands in (contacts, trying, starting, looking, reporting, steering, environment):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(templates.app)
 app.add_typer(schedule.app)

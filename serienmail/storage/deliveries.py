@@ -15,7 +15,8 @@ from serienmail.storage.tables import contact, delivery
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One row. seq: its place in the stage, as the Temporal UI shows it. contact: the CRM's own number.
+    """One row. seq: its place in the stage, as the Temporal UI shows it. contact: the CRM's own number; name: of the
+    person, or else the company.
 
     why: an exclusion in words, or the server's reply.
 
@@ -31,6 +32,7 @@ class Story:
     template: str
     measured: bool
     opened: bool
+    name: str = ""
 
 
 class DeliveryList:
@@ -40,18 +42,24 @@ class DeliveryList:
         self._database = database
 
     async def stories(
-        self, mass_mail_id: str, stage: int | None = None, state: DeliveryState | None = None
+        self,
+        mass_mail_id: str,
+        stage: int | None = None,
+        state: DeliveryState | None = None,
+        limit: int | None = None,
     ) -> Sequence[Story]:
-        """The rows of a mass mail by recipient; of one stage, in one state, or all."""
+        """The rows of a mass mail by recipient; of one stage, in one state, or all; so many at most."""
         query = (
             select(
                 func.coalesce(contact.c.key, "").label("key"),
                 *(delivery.c[name] for name in _COLUMNS),
+                *(contact.c[name] for name in _NAMES),
             )
             .select_from(delivery)
             .outerjoin(contact, contact.c.id == delivery.c.contact_id)
             .where(delivery.c.mass_mail_id == mass_mail_id)
             .order_by(delivery.c.contact_id, delivery.c.stage)
+            .limit(limit)
         )
         if stage is not None:
             query = query.where(delivery.c.stage == stage)
@@ -63,6 +71,7 @@ class DeliveryList:
 
 
 _COLUMNS = ("stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at")
+_NAMES = ("first_name", "last_name", "company")
 
 
 def _story(row: Row[Any]) -> Story:
@@ -76,4 +85,5 @@ def _story(row: Row[Any]) -> Story:
         template=row.template,
         measured=row.tracked,
         opened=row.opened_at is not None,
+        name=" ".join(filter(None, (row.first_name, row.last_name))) or row.company or "",
     )
