@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KEYS = (
-    "id", "name", "account", "template", "due", "opted_in_only", "measured", "copies", "on_missing", "everyone",
-    "recipients", "follow_up", *LETTER_KEYS,
+    "id", "name", "account", "template", "due", "opted_in_only", "measured", "copies", "local_time", "on_missing",
+    "everyone", "recipients", "follow_up", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -52,6 +52,7 @@ class OrderFile:
     opted_in_only: bool = True
     measured: bool = True
     copies: bool = False
+    local_time: bool = False
     on_missing: OnMissing = OnMissing.REFUSE
     letter: Letter = field(default_factory=Letter)
 
@@ -101,6 +102,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         opted_in_only=_or(table.flag("opted_in_only"), True),
         measured=_or(table.flag("measured"), True),
         copies=_or(table.flag("copies"), False),
+        local_time=_or(table.flag("local_time"), False),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
         letter=read_letter(table, folder),
     )
@@ -126,6 +128,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         opted_in_only=file.opted_in_only,
         measured=file.measured,
         copies=file.copies,
+        local_time=file.local_time,
         on_missing=file.on_missing,
     )
     return await compose(mails.services, order, file.letter)

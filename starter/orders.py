@@ -1,8 +1,8 @@
 """Preparing an order before anything is started: names become revisions, mistakes are found, people are counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from activities.checks import by_placeholder, unfilled
@@ -10,6 +10,7 @@ from serienmail.domain.delivery import Counts
 from serienmail.domain.errors import ChecksFailed, InvalidOrder, NotFound, SerienmailError, TemplateFault
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load, Loaded, first_load
+from serienmail.domain.local_time import passed
 from serienmail.domain.mass_mail import MassMail, OnMissing, check_order
 from serienmail.domain.template import TemplateRef
 from serienmail.mailing.template import check_placeholders
@@ -21,12 +22,14 @@ class Prepared:
     """An order that can be started.
 
     order: with template revisions. counts: whom it would go to now. missing: how many recipients lack a placeholder;
-    these are excluded if the order says so, else it can't be started.
+    these are excluded if the order says so, else it can't be started. zones: how many live in which time zone, if each
+    gets it at the local time.
     """
 
     order: MassMail
     counts: Counts
     missing: dict[str, int]
+    zones: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def will_receive(self) -> int:
@@ -58,10 +61,10 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
 
     InvalidOrder, NotFound or TemplateFault says what to do; ChecksFailed if there is more than one thing.
     """
-    order = await pinned(services, order)
+    order, now = await pinned(services, order), now or datetime.now(UTC)
     wrong: list[SerienmailError] = []
     with _noted(wrong):
-        check_order(order, now or datetime.now(UTC))
+        check_order(order, now)
     for rule in order.follow_ups:
         if rule.ignore is not None:
             with _noted(wrong):
@@ -69,7 +72,7 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
     prepared = Prepared(order, Counts(), {})
     if await _can_be_written(services, order, wrong):  # else every recipient would be found wanting
         with _noted(wrong):
-            prepared = await _judged(services, order)
+            prepared = await _judged(services, order, now)
     if len(wrong) == 1:
         raise wrong[0]
     if wrong:
@@ -103,13 +106,17 @@ async def _can_be_written(services: Services, order: MassMail, wrong: list[Serie
     return len(wrong) == before
 
 
-async def _judged(services: Services, order: MassMail) -> Prepared:
+async def _judged(services: Services, order: MassMail, now: datetime) -> Prepared:
     """Whom it would go to; InvalidOrder if that must not be."""
-    counts, missing = await _counted(services, first_load(order, revision=1))
+    load = first_load(order, revision=1)
+    counts, missing = await _counted(services, load)
+    zones = await services.recipients.zones(load) if order.local_time else {}
+    if order.due and (late := passed(zones, order.due, now)):
+        raise InvalidOrder(f"It is later than {order.due:%H:%M} for {late} recipients already; give a later time.")
     excluded = order.on_missing is OnMissing.EXCLUDE
     if problem := Loaded(counts, {} if excluded else missing).problem:
         raise InvalidOrder(problem)
-    prepared = Prepared(order, counts, missing)
+    prepared = Prepared(order, counts, missing, zones)
     if prepared.will_receive == 0:
         raise InvalidOrder("Every recipient lacks a placeholder; give defaults in the template.")
     return prepared

@@ -111,7 +111,7 @@ class Campaign:
         if stage.moved_to:
             return stage.moved_to
         if stage.number == 0:
-            return self.order.due
+            return self.order.begins
         rule = self.rule(stage)
         if rule is None:
             return None
@@ -238,7 +238,8 @@ def _time_of(order: MassMail, stage: StageRun) -> object:
 def _recipients_of(order: MassMail) -> tuple[object, ...]:
     """What of an order decides whom it goes to, and whether each can be written to."""
     templates = (order.template, *(rule.template for rule in order.follow_ups))
-    return order.selection, order.opted_in_only, order.on_missing, templates
+    local_due = order.due if order.local_time else None  # each row has a time of its own
+    return order.selection, order.opted_in_only, order.on_missing, templates, local_due
 
 
 def _described(command: Command) -> str:

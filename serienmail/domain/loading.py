@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.exclusion import Exclusion
@@ -17,6 +18,7 @@ class Load:
     ignore: id of a stored selection whose members are left out.
     templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
     account: that they are sent on.
+    local_due: each recipient's row waits until clocks of the recipient's zone show this time.
     """
 
     key: StageKey
@@ -25,6 +27,7 @@ class Load:
     on_missing: OnMissing
     templates: tuple[str, ...]
     account: str = ""
+    local_due: datetime | None = None
     selection: str = EVERYONE
     audience: Audience | None = None
     ignore: str | None = None
@@ -74,6 +77,7 @@ def first_load(order: MassMail, revision: int) -> Load:
         on_missing=order.on_missing,
         templates=(order.template, *(rule.template for rule in order.follow_ups)),
         account=order.account,
+        local_due=order.due if order.local_time else None,
         selection=order.selection,
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.local_time import first_moment
 from serienmail.domain.template import TemplateRef
 
 MAX_FOLLOW_UPS = 3
@@ -63,7 +64,7 @@ class MassMail:
     id: lower-case letters, digits, ``-``; it names the workflow.
     created_by: user id. account: name of a sending account in the settings.
     template: ``name@revision``. selection: id of a stored selection.
-    due: aware date and time; None: at once.
+    due: aware date and time; None: at once. local_time: at that time of day in each recipient's zone.
     measured: opens are measured, for recipients who agreed to it.
     copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
     """
@@ -80,6 +81,12 @@ class MassMail:
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
     copies: bool = False
+    local_time: bool = False
+
+    @property
+    def begins(self) -> datetime | None:
+        """When its first mail may go; None: at once."""
+        return first_moment(self.due) if self.due and self.local_time else self.due
 
 
 def check_order(order: MassMail, now: datetime) -> None:
@@ -93,6 +100,8 @@ def check_order(order: MassMail, now: datetime) -> None:
     TemplateRef.parse(order.template)
     if order.due is not None:
         check_future(order.due, now)
+    elif order.local_time:
+        raise InvalidOrder("Local time needs a time; say when it is due.")
     if len(order.follow_ups) > MAX_FOLLOW_UPS:
         raise InvalidOrder(f"A mass mail has {MAX_FOLLOW_UPS} follow-ups at most; take {_surplus(order)} out.")
     for number, follow_up in enumerate(order.follow_ups, start=1):

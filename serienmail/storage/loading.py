@@ -20,6 +20,7 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.counting import count_stage
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
+from serienmail.storage.local_time import wait_for_local_time
 from serienmail.storage.rows import rows_of, stage_row
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.tables import contact, delivery, stage, suppression
@@ -44,6 +45,8 @@ class RecipientStore:
         async with self._database.write() as connection:
             if not await _is_loaded(connection, load):
                 await _replace(connection, load, candidates)
+                if load.local_due:
+                    await wait_for_local_time(connection, load.key, load.local_due)
                 values = {"revision": load.revision, "loaded_at": now, "template": load.templates[0]}
                 await connection.execute(update(stage).where(stage_row(load.key)).values(**values))
             return await count_stage(connection, load.key)
@@ -57,6 +60,15 @@ class RecipientStore:
             by_reason: dict[str, int] = {row.reason: row.people for row in rows}
         excluded = {reason: count for reason, count in by_reason.items() if reason}
         return Counts(selected=sum(by_reason.values()), excluded=excluded)
+
+    async def zones(self, load: Load) -> Mapping[str, int]:
+        """How many of those who would get a mail now live in which time zone, as their contacts say it."""
+        candidates = (await self._candidates(load)).subquery()
+        chosen = select(contact.c.time_zone, func.count().label("people"))
+        chosen = chosen.join(candidates, candidates.c.contact_id == contact.c.id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(chosen.where(candidates.c.reason == "").group_by(contact.c.time_zone))
+            return {row.time_zone: row.people for row in rows}
 
     async def previewed(self, load: Load) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
         """The contacts that would get a mail now, in batches of (contact id, merge fields)."""

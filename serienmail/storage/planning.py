@@ -71,7 +71,7 @@ async def _progress(
         func.min(delivery.c.handed_over_at).label("handed_over"),
     )
     rows = (await connection.execute(counted.where(rows_of(key)).group_by(delivery.c.state))).all()
-    times = [row.next_try for row in rows if row.state == DeliveryState.DEFERRED]
+    times = [row.next_try for row in rows if row.state in OPEN_STATES and row.next_try]
     limit = TRACED_AFTER if traced else HAND_OVER_LIMIT
     times += [row.handed_over + limit for row in rows if row.state == DeliveryState.HANDING_OVER]
     return {row.state: row.rows for row in rows}, min(times, default=None)
@@ -84,7 +84,9 @@ async def _due_slices(connection: AsyncConnection, key: StageKey, size: int, now
 
 
 def _reason(progress: Mapping[str, int]) -> str:
+    pending = progress.get(DeliveryState.PENDING, 0)
     deferred, in_hand = progress.get(DeliveryState.DEFERRED, 0), progress.get(DeliveryState.HANDING_OVER, 0)
-    parts = [f"{deferred} deferred by their servers"] if deferred else []
+    parts = [f"{pending} wait for the time in their zone"] if pending else []
+    parts += [f"{deferred} deferred by their servers"] if deferred else []
     parts += [f"{in_hand} handed over, answer outstanding"] if in_hand else []
     return ", ".join(parts)

@@ -25,6 +25,7 @@ def same_row(one: FromClause, other: FromClause) -> ColumnElement[bool]:
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
-    """Pending, or deferred until now at the latest."""
+    """Pending or deferred, until now at the latest; a pending row without a time waits for nothing."""
     deferred = and_(delivery.c.state == DeliveryState.DEFERRED, delivery.c.next_try_at <= now)
-    return or_(delivery.c.state == DeliveryState.PENDING, deferred)
+    its_time = or_(delivery.c.next_try_at.is_(None), delivery.c.next_try_at <= now)
+    return or_(and_(delivery.c.state == DeliveryState.PENDING, its_time), deferred)

@@ -10,6 +10,7 @@ import typer
 from serienmail.domain.delivery import Counts
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import first_load
+from serienmail.domain.local_time import unknown
 from serienmail.domain.mass_mail import EVERYONE
 from starter.commands.calling import By, Json, command, open_mass_mails
 from starter.commands.terminal import ask, moment, say, say_as_it_is, say_error, say_json, say_table, words
@@ -73,6 +74,10 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
     order = prepared.order
     say(f"{order.name} ({order.id}), by {order.created_by}, account {order.account}, template {order.template}")
     say(f"To {'everyone' if order.selection == EVERYONE else 'those selected'}, {_when(order.due)}.")
+    if order.local_time:
+        say(f"Each gets it at this time of day in the own time zone, of which there are {len(prepared.zones)}.")
+    if strange := unknown(prepared.zones):
+        say(f"{strange} have a time zone that doesn't exist, and get it at the time given.")
     for number, rule in enumerate(order.follow_ups, start=1):
         say(f"Follow-up {number} ({words(rule.audience)}, {rule.when}): {rule.template}")
     say()

@@ -1,0 +1,31 @@
+"""One run mails each recipient at nine in the own zone, over a day and a night."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.states import MassMailState
+from tests.builders import a_contact
+from tests.world import DAY, HOUR, World
+
+
+async def test_each_recipient_gets_it_at_the_local_time(world: World) -> None:
+    zones = ["Pacific/Kiritimati", "Etc/GMT", "Etc/GMT+11"]
+    await world.services.contacts.save([a_contact(n, time_zone=zone) for n, zone in enumerate(zones, start=1)])
+    due = (datetime.now(UTC) + DAY).replace(hour=15, minute=0, second=0, microsecond=0)
+    await world.start("autumn", local_time=True, due=due)
+    await world.until("autumn", MassMailState.SCHEDULED)
+    first = due - timedelta(hours=14)
+    await world.skip("autumn", first - await world.now("autumn") + timedelta(minutes=5))
+    await world.until("autumn", MassMailState.WAITING_TO_CONTINUE)
+    assert world.received() == ["person1@example.org"]
+    await world.rest()
+
+
+async def test_a_time_that_has_passed_for_somebody_is_refused(world: World) -> None:
+    await world.contacts(1, time_zone="Pacific/Kiritimati")
+    with pytest.raises(InvalidOrder, match="for 1 recipients already"):
+        await world.start("autumn", local_time=True, due=datetime.now(UTC) + HOUR)
+    with pytest.raises(InvalidOrder, match="needs a time"):
+        await world.start("autumn", local_time=True, due=None)
