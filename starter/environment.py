@@ -20,6 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.mailing.account import Account
+from serienmail.mailing.identity import MailSettings
 from serienmail.settings import Settings
 from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
@@ -28,6 +29,8 @@ from starter.inbox import Inbox
 from starter.temporal_server import start_temporal
 
 ACCOUNT = "marketing"
+MARKETING = Account(host="127.0.0.1", from_address="marketing@serienmail.example", from_name="Marketing")
+MAIL = MailSettings()
 READY_WITHIN = 30.0
 """Seconds for web and worker to come up."""
 
@@ -60,8 +63,13 @@ class Embedded:
 
 
 @asynccontextmanager
-async def embedded(folder: Path, ports: Ports, keep: bool = False) -> AsyncIterator[Embedded]:
-    """Start everything, and end everything; what it keeps lies in ``folder``, which begins empty unless kept."""
+async def embedded(
+    folder: Path, ports: Ports, keep: bool = False, *, sender: Account = MARKETING, mail: MailSettings = MAIL
+) -> AsyncIterator[Embedded]:
+    """Start everything, and end everything; what it keeps lies in ``folder``, which begins empty unless kept.
+
+    sender: whose addresses its account has; the account's own server stays out of it. mail: what its mails obey.
+    """
     _prepare(folder, keep)
     async with AsyncExitStack() as stack:
         inbox = Inbox(folder / "inbox", ports.inbox)
@@ -73,7 +81,8 @@ async def embedded(folder: Path, ports: Ports, keep: bool = False) -> AsyncItera
         await stack.enter_async_context(environment)
         stack.enter_context(environment.with_time_skipping_disabled())
         web_url = f"http://127.0.0.1:{web_port}"
-        settings = _settings(folder, web_url, inbox.port)
+        local = {"host": "127.0.0.1", "port": inbox.port, "tls": "none", "username": None, "password": None, "dkim": ()}
+        settings = _settings(folder, web_url, sender.model_copy(update=local), mail)
         await _migrate(settings)
         variables = _configured(folder, settings, temporal_port)
         web = ["-m", "web", "--port", str(web_port)]
@@ -91,20 +100,18 @@ def _prepare(folder: Path, keep: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _settings(folder: Path, web_url: str, inbox_port: int) -> Settings:
+def _settings(folder: Path, web_url: str, account: Account, mail: MailSettings) -> Settings:
     """Of this environment alone; its link key stays, so that links of earlier mails work when it starts again."""
     key_file = folder / "link-key"
     if not key_file.exists():
         key_file.touch(mode=0o600)
         key_file.write_text(secrets.token_hex(32))
-    account = Account(
-        host="127.0.0.1", port=inbox_port, from_address="marketing@serienmail.example", from_name="Marketing"
-    )
     return Settings(
         database_url=f"sqlite+aiosqlite:///{(folder / 'serienmail.db').absolute()}",
         web_base_url=web_url,
         link_key=SecretStr(key_file.read_text()),
         accounts={ACCOUNT: account},
+        mail=mail,
         administrators=("admin",),
         edit_lead_minutes=15,
         slice_size=None,

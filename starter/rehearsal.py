@@ -106,11 +106,13 @@ def rehearse_command(order_file: Path, json_output: bool = False) -> int:
 
 async def _rehearse_file(order_file: Path) -> Rehearsed:
     with tempfile.TemporaryDirectory(prefix="serienmail-rehearsal") as folder:
-        async with open_services(load_settings()) as real, embedded(Path(folder) / "r", Ports()) as environment:
-            await copy_for_rehearsal(real.database, environment.mails.services.database)
-            order = await to_order(environment.mails, read_order(order_file))
-            real.post_office.account(order.account)  # it stands in for one that must exist
-            return await rehearse(environment, order)
+        written = read_order(order_file)
+        async with open_services(load_settings()) as real:
+            sender = real.post_office.account(written.account or "")
+            mail = real.settings.mail
+            async with embedded(Path(folder) / "r", Ports(), sender=sender, mail=mail) as environment:
+                await copy_for_rehearsal(real.database, environment.mails.services.database)
+                return await rehearse(environment, await to_order(environment.mails, written))
 
 
 def _show(console: Console, rehearsed: Rehearsed) -> None:
