@@ -66,6 +66,14 @@ async def test_subject_files_and_sender_of_one_mail_leave_the_template_untouched
     files = {part.get_filename(): part.get_content() for part in mail.message.iter_attachments()}
     assert (files["offer.pdf"], files["1.pdf"]) == (b"%PDF offer", b"%PDF for one")
 
+    page = serienmail.folder / "report.html"
+    told, document = await asyncio.gather(
+        serienmail("report", "autumn", "--html", str(page)), serienmail("report", "autumn", "--json")
+    )
+    assert (told.code, "The report is in" in told.out) == (0, True), told.err
+    assert "<h2>Follow-up 1</h2>" in page.read_text()
+    assert [stage["sent"] for stage in document.document["stages"]] == [1, 0]
+
 
 async def test_what_can_not_be_sent_is_refused_before_anything_is(serienmail: CommandLine) -> None:
     await serienmail.world.contacts(1, owner="nobody")

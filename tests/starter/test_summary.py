@@ -8,7 +8,7 @@ from serienmail.settings import Settings
 from serienmail.storage.database import Database
 from starter.services import wire
 from starter.summary import Group, Person, as_page, summarise
-from tests.builders import KEY, NOON, a_contact, a_job, an_open_stage
+from tests.builders import KEY, NOON, a_contact, a_job, an_open_stage, claim
 
 
 async def test_everybody_who_got_none_is_named_with_the_reason(database: Database) -> None:
@@ -20,7 +20,7 @@ async def test_everybody_who_got_none_is_named_with_the_reason(database: Databas
     ]
     ledger = await an_open_stage(database, people)
     for verdict, reply in ((Verdict.REJECTED, "550 5.1.1 no such user"), (Verdict.ACCEPTED, "250 ok")):
-        claimed = await ledger.claim(a_job(), NOON)
+        claimed = await claim(ledger, a_job(), NOON)
         assert claimed is not None
         await ledger.record(outcome(claimed, Answer(verdict, reply), NOON + timedelta(seconds=1)))
     settings = Settings(database_url=database.url, link_key="k" * 32, mail=MailSettings())  # type: ignore[arg-type]
