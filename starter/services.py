@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from serienmail.domain.suppression import AddressHash
 from serienmail.mailing.links import Links
 from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
@@ -15,6 +16,7 @@ from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.migration import require_migrated
 from serienmail.storage.selections import SelectionStore
+from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
 
 
@@ -30,6 +32,7 @@ class Services:
     mass_mails: MassMailStore
     recipients: RecipientStore
     ledger: Ledger
+    suppressions: SuppressionStore
     post_office: PostOffice
     evidence: RelayEvidence
 
@@ -50,17 +53,20 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 def wire(settings: Settings, database: Database) -> Services:
     """Build every adapter on this database."""
     templates = TemplateStore(database)
-    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
+    key = settings.link_key.get_secret_value().encode()
+    links = Links(settings.web_base_url, key)
+    address_hash = AddressHash(key)
     post_office = PostOffice(templates, settings.accounts, links)
     return Services(
         settings=settings,
         database=database,
-        contacts=ContactStore(database),
+        contacts=ContactStore(database, address_hash),
         templates=templates,
         selections=SelectionStore(database),
         mass_mails=MassMailStore(database),
         recipients=RecipientStore(database),
         ledger=Ledger(database, post_office.message_id),
+        suppressions=SuppressionStore(database, address_hash),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
     )

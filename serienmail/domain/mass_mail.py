@@ -10,6 +10,7 @@ from serienmail.domain.template import TemplateRef
 
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
+LONGEST_TOPIC = 80
 EVERYONE = "everyone"
 """The id of the selection that has no criteria."""
 
@@ -65,6 +66,7 @@ class MassMail:
     template: ``name@revision``. selection: id of a stored selection.
     due: aware date and time; None: at once.
     measured: opens are measured, for recipients who agreed to it.
+    topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
     """
 
     id: str
@@ -78,6 +80,7 @@ class MassMail:
     opted_in_only: bool = True
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
+    topic: str = ""
 
 
 def check_order(order: MassMail, now: datetime) -> None:
@@ -88,6 +91,8 @@ def check_order(order: MassMail, now: datetime) -> None:
         raise InvalidOrder("A mass mail needs a name of one line; give it one.")
     if not order.created_by.strip():
         raise InvalidOrder("Nobody is named as the creator; say who you are (by).")
+    if not order.topic.isprintable() or order.topic.strip() != order.topic or len(order.topic) > LONGEST_TOPIC:
+        raise InvalidOrder(f"The topic must be one line of {LONGEST_TOPIC} characters at most; shorten it.")
     TemplateRef.parse(order.template)
     if order.due is not None:
         check_future(order.due, now)

@@ -20,9 +20,9 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.counting import count_stage
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
-from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.rows import rows_of, stage_row, suppression_of
 from serienmail.storage.selections import SelectionStore
-from serienmail.storage.tables import contact, delivery, stage, suppression
+from serienmail.storage.tables import contact, delivery, stage
 
 BATCH = 2_000
 
@@ -140,7 +140,7 @@ def _judged(source: Select[Any]) -> Select[Any]:
 
 def _reason(load: Load, ignored: ColumnElement[bool] | None) -> ColumnElement[str]:
     """A contact's own reason, in the order of precedence; '' for none."""
-    listed = select(suppression.c.reason).where(suppression.c.address_key == contact.c.address_key).scalar_subquery()
+    listed = suppression_of(contact.c.address_key, load.topic)
     conditions: list[tuple[ColumnElement[bool], Exclusion]] = [
         (contact.c.email == "", Exclusion.NO_ADDRESS),
         (contact.c.address_key.is_(null()), Exclusion.INVALID_ADDRESS),

@@ -53,7 +53,8 @@ class MassMailStore:
         """Keep a new order; AlreadyExists if another one has its id. The same one again changes nothing."""
         number = select(func.coalesce(func.max(mass_mail.c.number), 0) + 1).scalar_subquery()
         status = Status(order=order, state=MassMailState.WAITING_FOR_PROCESSING)
-        row = {"id": order.id, "number": number, "created_by": order.created_by, "created_at": now, **_said(status)}
+        row = {"id": order.id, "number": number, "created_by": order.created_by, "created_at": now}
+        row |= {"topic": order.topic, **_said(status)}
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(mass_mail).values(row))

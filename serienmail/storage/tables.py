@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, Text, text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -68,14 +68,30 @@ class ContactField(SQLModel, table=True):
 
 
 class Suppression(SQLModel, table=True):
-    """An address that gets no mass mail, whatever its contacts say."""
+    """An address that gets no mass mail, or none of one topic, whatever its contacts say."""
 
     __tablename__: ClassVar[str] = "suppression"
 
-    address_key: str = Field(primary_key=True)
-    reason: str  # unsubscribed, bounced, complained, by_hand
+    address_key: str = Field(primary_key=True)  # of an erased person: a keyed hash
+    topic: str = Field(default="", sa_column=Column(String, primary_key=True, server_default=""))  # empty: all
+    reason: str  # domain.suppression.SuppressionReason
     since: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     source: str = ""
+
+
+class Consent(SQLModel, table=True):
+    """What somebody agreed to or withdrew, append-only; the contact has the current answer."""
+
+    __tablename__: ClassVar[str] = "consent"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    contact_key: str = Field(index=True)
+    address_key: str | None = Field(default=None, index=True)
+    purpose: str  # domain.consent.Purpose
+    given: bool
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    source: str
+    proof: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
 
 
 class TemplateRevision(SQLModel, table=True):
@@ -108,6 +124,7 @@ class StoredMassMail(SQLModel, table=True):
     id: str = Field(primary_key=True)
     number: int = Field(unique=True)  # short, for signed links
     name: str
+    topic: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))  # empty: none
     created_by: str = Field(index=True)
     status: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))  # domain.status.Status, with the order
     version: int = 0  # of the status: a late writer never overwrites a newer one
@@ -185,6 +202,7 @@ class Event(SQLModel, table=True):
 contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
 suppression = Suppression.__table__  # type: ignore[attr-defined]
+consent = Consent.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
 selection = StoredSelection.__table__  # type: ignore[attr-defined]
 mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]

@@ -113,7 +113,7 @@ async def _give(mass_mail_id: str, order: Callable[["MassMails"], Awaitable["Sta
 async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -> dict[str, object]:
     """What a whole order changes; its time only if it is another one, for a time can't be given again once it began."""
     order = (await mails.services.mass_mails.get(mass_mail_id)).order
-    _check_unchangeable(order, account=file.account, measured=file.measured)
+    _check_unchangeable(order, file)
     return {
         "name": file.name,
         "template": file.template,
@@ -125,6 +125,7 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
     }
 
 
-def _check_unchangeable(order: MassMail, account: str | None, measured: bool) -> None:
-    if account not in (None, order.account) or measured != order.measured:
-        raise InvalidOrder("The account and 'measured' of a mass mail can't be changed; start another one.")
+def _check_unchangeable(order: MassMail, file: OrderFile) -> None:
+    same = file.account in (None, order.account) and file.topic in (None, order.topic)
+    if not same or file.measured != order.measured:
+        raise InvalidOrder("Account, topic and 'measured' of a mass mail can't be changed; start another one.")
