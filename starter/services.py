@@ -9,12 +9,14 @@ from serienmail.mailing.links import Links
 from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
+from serienmail.storage.audit import AuditStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.migration import require_migrated
+from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
@@ -32,7 +34,9 @@ class Services:
     mass_mails: MassMailStore
     recipients: RecipientStore
     ledger: Ledger
+    audit: AuditStore
     suppressions: SuppressionStore
+    persons: PersonStore
     post_office: PostOffice
     evidence: RelayEvidence
 
@@ -66,7 +70,9 @@ def wire(settings: Settings, database: Database) -> Services:
         mass_mails=MassMailStore(database),
         recipients=RecipientStore(database),
         ledger=Ledger(database, post_office.message_id),
+        audit=AuditStore(database),
         suppressions=SuppressionStore(database, address_hash),
+        persons=PersonStore(database, address_hash),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
     )

@@ -33,7 +33,7 @@ class Suppression:
     """One entry of the suppression list.
 
     address_key: an address's key (``domain.address``), or its keyed hash if its owner was erased.
-    topic: of the mass mails that it is for; ALL_TOPICS for every one. source: where it came from, e.g. a mass mail's id.
+    topic: of the mass mails that it is for; ALL_TOPICS for every one. source: where it came from, as a mass mail's id.
     """
 
     address_key: str

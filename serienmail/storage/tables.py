@@ -199,9 +199,28 @@ class Event(SQLModel, table=True):
     __table_args__ = (Index("event_of_delivery", "mass_mail_id", "stage", "seq", "kind"),)
 
 
+class Audit(SQLModel, table=True):
+    """Who commanded what, append-only, without an address."""
+
+    __tablename__: ClassVar[str] = "audit"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    version: int | None = None  # of the mass mail's status
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    by: str
+    act: str
+    about: str  # a mass mail's id, or what else was commanded
+    before: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+    after: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+    refused: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+
+    __table_args__ = (Index("audit_once", "about", "version", unique=True),)  # without a version: as often as written
+
+
 contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
 suppression = Suppression.__table__  # type: ignore[attr-defined]
+audit = Audit.__table__  # type: ignore[attr-defined]
 consent = Consent.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
 selection = StoredSelection.__table__  # type: ignore[attr-defined]

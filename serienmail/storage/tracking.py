@@ -71,7 +71,7 @@ class Tracking:
     async def subscribed(self, number: int, stage: int, seq: int, at: datetime) -> bool:
         """Take back every opt-out of this mail's address; False if there is no such mail.
 
-        Other suppressions stay, and so do rows that were excluded meanwhile: they are sent only if somebody sends again.
+        Other suppressions stay, and rows that were excluded meanwhile stay so: they go out if somebody sends again.
         """
         async with self._database.write() as connection:
             mail = (await connection.execute(_mail(number, stage, seq))).one_or_none()
