@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Roles by user id; without any, everybody may send."""
     administrators: tuple[str, ...] = ()
     """User ids with the role ``administer``, whatever ``users`` says."""
+    consent_link_days: int = Field(default=7, ge=1)
+    """How long the link in a request for consent is good."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
     slice_size: int | None = Field(default=None, ge=1)

@@ -9,6 +9,7 @@ import typer
 
 from serienmail.domain.errors import SerienmailError
 from starter.commands import (
+    consents,
     contacts,
     environment,
     looking,
@@ -37,6 +38,7 @@ app.add_typer(templates.app)
 app.add_typer(schedule.app)
 app.add_typer(suppressions.app)
 app.add_typer(people.app)
+app.add_typer(consents.app)
 
 
 def main() -> NoReturn:

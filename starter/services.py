@@ -10,6 +10,7 @@ from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
 from serienmail.storage.audit import AuditStore
+from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
@@ -37,6 +38,7 @@ class Services:
     audit: AuditStore
     suppressions: SuppressionStore
     persons: PersonStore
+    consent_requests: ConsentRequestStore
     post_office: PostOffice
     evidence: RelayEvidence
 
@@ -73,6 +75,7 @@ def wire(settings: Settings, database: Database) -> Services:
         audit=AuditStore(database),
         suppressions=SuppressionStore(database, address_hash),
         persons=PersonStore(database, address_hash),
+        consent_requests=ConsentRequestStore(database),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
     )

@@ -39,6 +39,30 @@ class Consent:
     proof: str = ""
 
 
+class Standing(StrEnum):
+    """How a request for consent stands."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request for consent as the person sees it who opens its link. address: as the CRM wrote it."""
+
+    address: str
+    purpose: Purpose
+    expires_at: datetime
+    confirmed_at: datetime | None = None
+
+    def standing(self, now: datetime) -> Standing:
+        """What was confirmed stays so, however late somebody looks."""
+        if self.confirmed_at:
+            return Standing.CONFIRMED
+        return Standing.OPEN if now < self.expires_at else Standing.EXPIRED
+
+
 def changed_answers(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Iterator[tuple[Purpose, bool]]:
     """The answers that a contact's new fields tell, compared with its old ones; None: the contact is new.
 

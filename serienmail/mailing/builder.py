@@ -35,7 +35,7 @@ class MailBuilder:
         self._template = compile_template(template)
         self._links = links
         self._sender = Mailbox.of(account.from_address, account.from_name)
-        self._shared_headers = _shared_headers(self._sender, account.reply_to, follow_up=follow_up)
+        self._shared_headers = shared_headers(self._sender, account.reply_to, follow_up=follow_up)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
         self._signer = DkimSigner(account.dkim)
@@ -46,12 +46,12 @@ class MailBuilder:
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
         recipient = Mailbox.of(claimed.address, display_name(claimed.contact))
         unsubscribe_url = self._links.unsubscribe_url(ref)
-        rendered = render(self._template, claimed.contact, unsubscribe_url)
+        rendered = render(self._template, claimed.contact, unsubscribe_url=unsubscribe_url)
         headers = (
             self._shared_headers,
             mailbox_header("To", recipient),
             text_header("Subject", rendered.subject),
-            fixed_header("Date", _date(claimed.dated_at.replace(microsecond=0))),
+            fixed_header("Date", mail_date(claimed.dated_at.replace(microsecond=0))),
             fixed_header("Message-ID", claimed.message_id),
             fixed_header("List-Id", f"<mass-mail-{claimed.number}.{self._sender.domain}>"),
             fixed_header("List-Unsubscribe", f"<{unsubscribe_url}>"),
@@ -76,14 +76,17 @@ class MailBuilder:
             yield _with_pixel(html, self._links.pixel_url(ref)) if claimed.tracked else html
 
 
-def render(template: CompiledTemplate, contact: Mapping[str, Any], unsubscribe_url: str) -> Rendered:
-    """The words of a mail, with the contact's own salutation; PlaceholderMissing or another TemplateFault."""
+def render(template: CompiledTemplate, contact: Mapping[str, Any], **urls: str) -> Rendered:
+    """The words of a mail, with the contact's own salutation; PlaceholderMissing or another TemplateFault.
+
+    urls: as ``CompiledTemplate.render`` takes them.
+    """
     fields = ("language", "salutation", "title", "first_name", "last_name", "company")
     greeting = salutation(**{field: contact.get(field) or "" for field in fields})
-    return template.render(contact, salutation=greeting, unsubscribe_url=unsubscribe_url)
+    return template.render(contact, salutation=greeting, **urls)
 
 
-def _shared_headers(sender: Mailbox, reply_to: str | None, *, follow_up: bool) -> bytes:
+def shared_headers(sender: Mailbox, reply_to: str | None, *, follow_up: bool) -> bytes:
     headers = [mailbox_header("From", sender)]
     if reply_to:
         headers.append(mailbox_header("Reply-To", Mailbox.of(reply_to)))
@@ -92,7 +95,7 @@ def _shared_headers(sender: Mailbox, reply_to: str | None, *, follow_up: bool) -
     return b"".join(headers)
 
 
-_date = lru_cache(maxsize=64)(format_datetime)  # many mails are written in one second
+mail_date = lru_cache(maxsize=64)(format_datetime)  # many mails are written in one second
 
 
 def display_name(contact: Mapping[str, Any]) -> str:

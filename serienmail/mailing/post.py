@@ -12,6 +12,7 @@ from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
 from serienmail.mailing.builder import display_name, render
+from serienmail.mailing.consent_mail import ConsentMailBuilder
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox, check_one_line
 from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
@@ -100,6 +101,15 @@ class PostOffice:
             found = await self._templates.get(TemplateRef.parse(template))
             builder = JinjaMailBuilder(found, sender, self._links, follow_up=follow_up)
             self._builders[template, account, follow_up] = builder
+        return self._post(builder, account, sender)
+
+    async def consent_post(self, template: str, account: str) -> Post:
+        """For requests for consent; NotFound for an unknown template or account."""
+        sender = self.account(account)
+        found = await self._templates.get(TemplateRef.parse(template))
+        return self._post(ConsentMailBuilder(found, sender, self._links), account, sender)
+
+    def _post(self, builder: MailBuilder, account: str, sender: Account) -> Post:
         if account not in self._transports:
             self._transports[account] = self._transport(sender)
             self._slots[account] = asyncio.Semaphore(sender.connections)
@@ -111,7 +121,7 @@ class PostOffice:
         nowhere = self._links.unsubscribe_url(MailRef(0, 0, 0))
 
         def run(contact: Mapping[str, Any]) -> None:
-            render(compiled, contact, nowhere)
+            render(compiled, contact, unsubscribe_url=nowhere)
             check_one_line("To", display_name(contact))
 
         return run

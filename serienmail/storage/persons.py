@@ -18,7 +18,16 @@ from serienmail.domain.suppression import AddressHash, Suppression, SuppressionR
 from serienmail.storage.audit import record_commands
 from serienmail.storage.database import Database
 from serienmail.storage.suppressions import suppress
-from serienmail.storage.tables import consent, contact, delivery, event, mass_mail, selection, suppression
+from serienmail.storage.tables import (
+    consent,
+    consent_request,
+    contact,
+    delivery,
+    event,
+    mass_mail,
+    selection,
+    suppression,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,11 @@ class _Person:
     def consents(self) -> ColumnElement[bool]:
         return or_(consent.c.address_key == self.address_key, consent.c.contact_key.in_(self.keys))
 
+    @property
+    def requests(self) -> ColumnElement[bool]:
+        theirs = consent_request.c.contact_id.in_(self.ids)
+        return or_(consent_request.c.address_key == self.address_key, theirs)
+
 
 class PersonStore:
     """A person is everybody with the same address: where several contacts share it, they go together."""
@@ -61,7 +75,7 @@ class PersonStore:
         self._hash = address_hash
 
     async def export(self, address_key: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """Everything known, as rows by column name: contacts, suppressions, consents, mails, events."""
+        """Everything known, as rows: contacts, suppressions, consents, requests for them, mails, events."""
         async with self._database.read() as connection:
             person = await _find(connection, address_key)
             listed = suppression.c.address_key.in_([address_key, self._hash(address_key)])
@@ -72,6 +86,7 @@ class PersonStore:
                 "contacts": select(contact).where(contact.c.id.in_(person.ids)),
                 "suppressions": select(suppression).where(listed).order_by(suppression.c.reason),
                 "consents": select(consent).where(person.consents).order_by(consent.c.id),
+                "consent_requests": select(consent_request).where(person.requests).order_by(consent_request.c.id),
                 "mails": mails.where(person.mails).order_by(delivery.c.mass_mail_id, delivery.c.stage),
                 "events": select(event).where(person.events).order_by(event.c.id),
             }
@@ -93,6 +108,7 @@ class PersonStore:
             await _refuse_while_in_hand(connection, person, now)
             await connection.execute(update(event).where(person.events).values(detail=""))
             mails = await _erase_mails(connection, person, now)
+            await connection.execute(delete(consent_request).where(person.requests))
             consents = await connection.execute(delete(consent).where(person.consents))
             contacts = await connection.execute(delete(contact).where(contact.c.id.in_(person.ids)))
             selections = await _erase_selections(connection, person)

@@ -94,6 +94,25 @@ class Consent(SQLModel, table=True):
     proof: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
 
 
+class ConsentRequest(SQLModel, table=True):
+    """Somebody who was asked for consent by mail, and what came of it."""
+
+    __tablename__: ClassVar[str] = "consent_request"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))  # in its link
+    contact_id: int = Field(sa_column=Column(BigKey, nullable=False, index=True))
+    contact_key: str
+    address_key: str  # that was asked: a contact with another one by now hasn't confirmed that
+    purpose: str  # domain.consent.Purpose
+    template: str  # name@revision
+    account: str
+    asked_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    handed_over_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    verdict: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))  # none: in doubt
+    confirmed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
 class TemplateRevision(SQLModel, table=True):
     """A template as it was saved once; never changed."""
 
@@ -221,6 +240,7 @@ contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares i
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
 suppression = Suppression.__table__  # type: ignore[attr-defined]
 audit = Audit.__table__  # type: ignore[attr-defined]
+consent_request = ConsentRequest.__table__  # type: ignore[attr-defined]
 consent = Consent.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
 selection = StoredSelection.__table__  # type: ignore[attr-defined]

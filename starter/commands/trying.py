@@ -40,7 +40,7 @@ async def preview_mail(
     async with open_database() as services:
         found = await services.templates.get(await services.templates.newest(template))
         merge_fields = await contact_by_key(services, contact)
-        shown = await preview(services, found, account or _only_account(services), merge_fields)
+        shown = await preview(services, found, account or only_account(services), merge_fields)
     if html:
         html.write_text(shown.html, "utf-8")
     if json:
@@ -63,7 +63,7 @@ async def test_mail(
 
     async with open_database() as services:
         merge_fields = await contact_by_key(services, contact)
-        answers = await send_test_mails(services, template, account or _only_account(services), merge_fields, to)
+        answers = await send_test_mails(services, template, account or only_account(services), merge_fields, to)
     if json:
         say_json(answers)
     else:
@@ -75,7 +75,8 @@ async def test_mail(
         raise typer.Exit(1)
 
 
-def _only_account(services: "Services") -> str:
+def only_account(services: "Services") -> str:
+    """The account to send from if none is named; InvalidOrder if that can't be told."""
     names = sorted(services.settings.accounts)
     if len(names) != 1:
         raise InvalidOrder(f"Name a sending account with --account; there are: {', '.join(names) or 'none yet'}.")

@@ -20,7 +20,7 @@ from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.persons import Erased, PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
-from serienmail.storage.tables import delivery, event, suppression
+from serienmail.storage.tables import consent_request, delivery, event, suppression
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, an_order, states
 
@@ -50,6 +50,12 @@ async def everywhere(database: Database) -> Ledger:
     late = {"kind": "late_reply", "mass_mail_id": "autumn", "stage": 0, "seq": 1, "at": NOON, "detail": ADDRESS}
     async with database.write() as connection:
         await connection.execute(insert(event).values(late))
+    asked = {
+        "contact_id": 1, "contact_key": WANDA.key, "address_key": ADDRESS, "purpose": "tracking", "template": "ask@1",
+        "account": "main", "asked_at": NOON, "expires_at": LATER,
+    }  # fmt: skip
+    async with database.write() as connection:
+        await connection.execute(insert(consent_request).values(asked))
     await SelectionStore(database).save(Selection(where("email").eq(ADDRESS) | where("key").in_("crm-4711", "2")))
     by_hand = Suppression(address_key=ADDRESS, topic="Beer", reason=SuppressionReason.BY_HAND, since=NOON)
     await SuppressionStore(database, HASH).add([by_hand], NOON)
@@ -69,7 +75,7 @@ async def traces(database: Database) -> list[tuple[str, str]]:
 async def test_nothing_in_any_table_tells_of_an_erased_person(database: Database) -> None:
     await everywhere(database)
     planted = {table for table, _ in await traces(database)}
-    assert planted == {"contact", "consent", "delivery", "event", "selection", "suppression"}
+    assert planted == {"contact", "consent", "consent_request", "delivery", "event", "selection", "suppression"}
     persons = PersonStore(database, HASH)
     assert await persons.erase(ADDRESS, "root", LATER) == Erased(contacts=1, mails=3, consents=3, selections=1)
     assert await traces(database) == []
@@ -135,6 +141,7 @@ async def test_an_export_has_everything_that_an_erasure_takes(database: Database
         ("Beer", "by_hand"), ("Wine", "unsubscribed"),
     ]  # fmt: skip
     assert [row["purpose"] for row in known["consents"]] == ["mass_mail", "tracking", "mass_mail"]
+    assert [row["purpose"] for row in known["consent_requests"]] == ["tracking"]
     assert [row["mass_mail_id"] for row in known["mails"]] == ["autumn", "due", "wine"]
     assert [row["kind"] for row in known["events"]] == ["opened", "unsubscribed", "late_reply"]
     nobody = await PersonStore(database, HASH).export("nobody@example.org")

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import insert
 
+from serienmail.domain.consent import Asked
 from serienmail.mailing.links import Links
 from serienmail.settings import Settings
 from serienmail.storage.database import Database
@@ -67,6 +68,16 @@ class BrokenRecords:
         raise OSError("disk full")
 
 
+class BrokenConfirmations:
+    """Storage that fails each time."""
+
+    async def find(self, number: int) -> Asked | None:
+        raise OSError("disk full")
+
+    async def confirm(self, number: int, at: datetime) -> Asked | None:
+        raise OSError("disk full")
+
+
 async def no_answer() -> None:
     """A database that can't be asked."""
     raise OSError("connection refused")
@@ -75,7 +86,7 @@ async def no_answer() -> None:
 @pytest.fixture
 async def broken(links: Links) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application whose storage fails."""
-    async with served(create_app(links, BrokenRecords(), no_answer)) as client:
+    async with served(create_app(links, BrokenRecords(), BrokenConfirmations(), no_answer)) as client:
         yield client
 
 
