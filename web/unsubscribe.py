@@ -130,13 +130,17 @@ def unsubscribe_routes(links: Links, opt_outs: OptOuts) -> APIRouter:
 
     async def page(name: str, request: Request, ref: MailRef | None) -> HTMLResponse:
         recipient = None if ref is None else await opt_outs.recipient_of(ref.number, ref.stage, ref.seq)
-        words = readers_choice(request.headers.get("accept-language", ""), GERMAN, ENGLISH)
-        if recipient is None:
-            return answer("unsubscribe.html", words, 404, page="unknown")
-        token = request.path_params["token"]
-        here = token if request.url.path.endswith(token) else f"../{token}"  # relative: a proxy may add a prefix
-        return answer(
-            "unsubscribe.html", words, page=name, here=here, address=masked(recipient.address), topic=recipient.topic
-        )
+        return _page(name, request, recipient)
 
     return routes
+
+
+def _page(name: str, request: Request, recipient: Recipient | None) -> HTMLResponse:
+    words = readers_choice(request.headers.get("accept-language", ""), GERMAN, ENGLISH)
+    if recipient is None:
+        return answer("unsubscribe.html", words, 404, page="unknown")
+    token = request.path_params["token"]
+    here = token if request.url.path.endswith(token) else f"../{token}"  # relative: a proxy may add a prefix
+    return answer(
+        "unsubscribe.html", words, page=name, here=here, address=masked(recipient.address), topic=recipient.topic
+    )

@@ -17,6 +17,7 @@ from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
 from serienmail.storage.loading import merge_fields
 from serienmail.storage.rows import suppression_of
+from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import consent_request, contact, suppression
 
 
@@ -53,6 +54,7 @@ class ConsentRequestStore:
         its link is still good.
         """
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             suppressed = suppression_of(contact.c.address_key, ALL_TOPICS).label("suppressed")
             of_key = select(contact, suppressed).where(contact.c.key == question.contact_key)
             # the lock makes of two at once one after the other
@@ -119,6 +121,7 @@ class ConsentRequestStore:
         An earlier opt-out is taken back; other suppressions stay.
         """
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             query = _asked(number).with_for_update(of=consent_request)
             row = (await connection.execute(query)).one_or_none()
             if row is None or _as_asked(row).standing(at) is not Standing.OPEN:

@@ -17,7 +17,7 @@ from serienmail.domain.errors import ImportFailed
 from serienmail.domain.suppression import AddressHash
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
-from serienmail.storage.suppressions import suppress_erased
+from serienmail.storage.suppressions import hold_off_erasures, suppress_erased
 from serienmail.storage.tables import contact, contact_field
 
 
@@ -108,6 +108,7 @@ class ContactStore:
         """
         values = await asyncio.to_thread(lambda: [_stored(row) for row in rows])
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             before = await _by_key(connection, [value["key"] for value in values])
             if given is not None:
                 values = [_merged(before.get(value["key"]), value, given) for value in values]
@@ -115,7 +116,7 @@ class ContactStore:
             now = datetime.now(UTC)
             await self._upsert(connection, news, now)
             await record_consents(connection, list(_answers(before, news, now)))
-            if self._hash:  # after the upsert: an erasure that runs at the same time has ended then
+            if self._hash:
                 addresses = [value["address_key"] for value in news if value["address_key"]]
                 await suppress_erased(connection, addresses, self._hash, now)
         added = len(values) - len(before)

@@ -22,6 +22,7 @@ from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.rows import rows_of, stage_row, suppression_of
 from serienmail.storage.selections import SelectionStore
+from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, delivery, stage
 
 BATCH = 2_000
@@ -42,6 +43,7 @@ class RecipientStore:
         """
         candidates = await self._candidates(load)
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             if not await _is_loaded(connection, load):
                 await _replace(connection, load, candidates)
                 values = {"revision": load.revision, "loaded_at": now, "template": load.templates[0]}

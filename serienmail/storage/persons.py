@@ -17,7 +17,7 @@ from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
 from serienmail.storage.audit import record_commands
 from serienmail.storage.database import Database
-from serienmail.storage.suppressions import suppress
+from serienmail.storage.suppressions import lock_for_erasure, suppress
 from serienmail.storage.tables import (
     consent,
     consent_request,
@@ -101,8 +101,7 @@ class PersonStore:
         CommandRefused while a mail server's answer may still come, for it would bring the address back.
         """
         async with self._database.write() as connection:
-            if not self._database.is_sqlite:  # an import waits, and finds the hash; SQLite has one writer anyway
-                await connection.exec_driver_sql("LOCK TABLE contact IN SHARE ROW EXCLUSIVE MODE")
+            await lock_for_erasure(connection)
             person = await _find(connection, address_key)
             await self._leave_a_hash(connection, address_key, now)
             await _refuse_while_in_hand(connection, person, now)

@@ -7,6 +7,7 @@ from serienmail.domain.delivery import StageKey
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
 from serienmail.storage.rows import rows_of, suppression_of
+from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, delivery, mass_mail
 
 _WANTED = (Exclusion.REMOVED_BY_HAND, Exclusion.IGNORED)
@@ -18,6 +19,7 @@ async def reopen_stage(connection: AsyncConnection, key: StageKey, opted_in_only
 
     Rows sent or ever in doubt are never touched, and of several rows with one address one goes.
     """
+    await hold_off_erasures(connection)
     got_none = [DeliveryState.EXCLUDED, DeliveryState.FAILED, DeliveryState.REJECTED]
     listed = suppression_of(contact.c.address_key, mass_mail.c.topic)
     again = (

@@ -64,6 +64,21 @@ class SuppressionStore:
                 await suppress_erased(connection, keys[start : start + BATCH], self._hash, now)
 
 
+async def hold_off_erasures(connection: AsyncConnection) -> None:
+    """Whoever this transaction finds is still known when it writes: an erasure waits for its end, or it for that.
+
+    Belongs at the beginning of what copies addresses from one table to another. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.exec_driver_sql("LOCK TABLE suppression IN ROW EXCLUSIVE MODE")
+
+
+async def lock_for_erasure(connection: AsyncConnection) -> None:
+    """Wait for everything that holds erasures off, and let nothing more of it begin."""
+    if connection.dialect.name == "postgresql":
+        await connection.exec_driver_sql("LOCK TABLE suppression IN SHARE ROW EXCLUSIVE MODE")
+
+
 async def suppress(
     connection: AsyncConnection, entries: Sequence[Suppression], also: ColumnElement[bool] | None = None
 ) -> int:

@@ -12,7 +12,7 @@ from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS, Suppression, SuppressionReason
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
-from serienmail.storage.suppressions import suppress
+from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import contact, delivery, event, mass_mail, suppression
 
 MOST_EVENTS = 50
@@ -59,6 +59,7 @@ class Tracking:
         One transaction, so that nobody gets a mail after being told that there will be none.
         """
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             mail = (await connection.execute(_mail(number, stage, seq))).one_or_none()
             if mail is None:
                 return False
@@ -74,6 +75,7 @@ class Tracking:
         Other suppressions stay, and rows that were excluded meanwhile stay so: they go out if somebody sends again.
         """
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             mail = (await connection.execute(_mail(number, stage, seq))).one_or_none()
             if mail is None:
                 return False

@@ -1,5 +1,6 @@
 """A person's data is handed out complete, and erased without a trace but a keyed hash."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -130,6 +131,20 @@ async def test_a_row_that_was_ever_in_doubt_is_never_called_excluded(database: D
         await connection.execute(update(delivery).values(state="deferred", doubted=True))
     await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
     assert await states(database) == ["unknown:contact_gone"]
+
+
+async def test_an_erasure_leaves_no_trace_whatever_else_happens_at_the_same_time(database: Database) -> None:
+    await everywhere(database)
+    await MassMailStore(database).create(an_order(id="new"), NOON)
+    tracking, recipients = Tracking(database), RecipientStore(database)
+    await asyncio.gather(
+        *(tracking.unsubscribed(number, 0, 1, NOON, everything=True) for number in (1, 2, 3)),
+        *(recipients.load(a_load(key=StageKey("new", 0), revision=revision), NOON) for revision in (1, 2)),
+        PersonStore(database, HASH).erase(ADDRESS, "root", LATER),
+        *(tracking.subscribed(number, 0, 1, NOON) for number in (1, 2, 3)),
+        recipients.load(a_load(key=StageKey("new", 0), revision=3), NOON),
+    )
+    assert await traces(database) == []
 
 
 async def test_an_export_has_everything_that_an_erasure_takes(database: Database) -> None:
