@@ -23,7 +23,7 @@ from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.tables import consent_request, delivery, event, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, an_order, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, an_order, claim, states
 
 HASH = AddressHash(b"k" * 32)
 WANDA = a_contact(
@@ -39,7 +39,7 @@ async def everywhere(database: Database) -> Ledger:
     """Wanda has got a mail and opened it, one is due to her, a third is due about a topic that she left."""
     ledger = await an_open_stage(database, [WANDA, a_contact(2, key="z")])  # saved in the order of their keys
     for verdict in (Verdict.ACCEPTED, Verdict.ACCEPTED):
-        claimed = await ledger.claim(a_job(), NOON)
+        claimed = await claim(ledger, a_job(), NOON)
         assert claimed is not None
         await ledger.record(outcome(claimed, Answer(verdict, f"250 ok {claimed.address}"), NOON))
     tracking = Tracking(database)
@@ -114,7 +114,7 @@ async def test_an_erased_person_who_is_imported_again_gets_no_mail(database: Dat
 @pytest.mark.parametrize("state", ["handing_over", "deferred", "unknown"])
 async def test_erasing_waits_for_a_mail_server_that_may_still_answer(database: Database, state: str) -> None:
     ledger = await an_open_stage(database, [WANDA])
-    await ledger.claim(a_job(), NOON)
+    await claim(ledger, a_job(), NOON)
     async with database.write() as connection:
         await connection.execute(update(delivery).values(state=state))
     persons = PersonStore(database, HASH)
