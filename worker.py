@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
+from activities.consents import ConsentActivities
 from activities.copies import CopyActivities
 from activities.failures import PrivateFailures
 from activities.loading import LoadingActivities
@@ -27,6 +28,7 @@ from serienmail.settings import load_settings
 from starter.client import MassMails
 from starter.connection import connect_to_temporal
 from starter.services import Services, open_services
+from workflows.consent_request import ConsentRequestWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.follow_up import FollowUpWorkflow
 from workflows.mass_mail import MassMailWorkflow
@@ -56,7 +58,13 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
     return Worker(
         client,
         task_queue=WORKFLOW_QUEUE,
-        workflows=[MassMailWorkflow, DeliveryWorkflow, FollowUpWorkflow, RecurringMassMailWorkflow],
+        workflows=[
+            MassMailWorkflow,
+            DeliveryWorkflow,
+            FollowUpWorkflow,
+            RecurringMassMailWorkflow,
+            ConsentRequestWorkflow,
+        ],
         activities=[
             loading.load_recipients,
             stages.open_stage,
@@ -75,11 +83,12 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
 
 def _send_worker(client: Client, services: Services) -> Worker:
     sending = SendActivities(services.ledger, services.post_office)
+    consents = ConsentActivities(services.consent_requests, services.post_office)
     copies = CopyActivities(services.copies, services.post_office)
     return Worker(
         client,
         task_queue=SEND_QUEUE,
-        activities=[sending.send_slice, copies.send_copies],
+        activities=[sending.send_slice, consents.send_consent_request, copies.send_copies],
         interceptors=[PrivateFailures()],
         max_concurrent_activities=SLICES_AT_ONCE,
         max_heartbeat_throttle_interval=timedelta(seconds=5),  # a stop reaches a slice with a heartbeat's answer

@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account
 from serienmail.mailing.identity import MailSettings
 
@@ -62,11 +63,21 @@ class Settings(BaseSettings):
     """Signs the links in mails. Whoever changes it breaks the links in all mails that are out."""
     accounts: dict[str, Account] = Field(default_factory=dict)
     mail: MailSettings = Field(default_factory=MailSettings)
+    users: dict[str, Role] = Field(default_factory=dict)
+    """Roles by user id; without any, everybody may send."""
     administrators: tuple[str, ...] = ()
+    """User ids with the role ``administer``, whatever ``users`` says."""
+    consent_link_days: int = Field(default=7, ge=1)
+    """How long the link in a request for consent is good."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
     slice_size: int | None = Field(default=None, ge=1)
     """Recipients for each send activity; None: as the number of recipients suggests."""
+
+    @property
+    def rights(self) -> Users:
+        """Who may do what."""
+        return Users(self.users, self.administrators)
 
     @classmethod
     def settings_customise_sources(

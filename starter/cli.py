@@ -8,7 +8,20 @@ from typing import NoReturn
 import typer
 
 from serienmail.domain.errors import SerienmailError
-from starter.commands import contacts, environment, looking, reporting, schedule, starting, steering, templates, trying
+from starter.commands import (
+    consents,
+    contacts,
+    environment,
+    looking,
+    people,
+    reporting,
+    schedule,
+    starting,
+    steering,
+    suppressions,
+    templates,
+    trying,
+)
 from starter.commands.terminal import say_error
 
 _FAILED, _INTERRUPTED, _UNEXPECTED = 1, 130, 70
@@ -24,6 +37,9 @@ for commands in (contacts, trying, starting, looking, reporting, steering, envir
     app.registered_commands += commands.app.registered_commands
 app.add_typer(templates.app)
 app.add_typer(schedule.app)
+app.add_typer(suppressions.app)
+app.add_typer(people.app)
+app.add_typer(consents.app)
 
 
 def main() -> NoReturn:

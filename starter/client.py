@@ -21,6 +21,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from serienmail.domain.audit import AuditRecord
 from serienmail.domain.campaign import MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Restart, SendAgain, Stop
 from serienmail.domain.criteria import Criterion
@@ -70,6 +71,7 @@ class MassMails:
 
     async def start(self, order: MassMail) -> MassMail:
         """Start a mass mail; the order with its template revisions. AlreadyExists if the id is taken."""
+        await self.require("start", order.created_by, order.id, order.created_by)
         order = (await self.prepare(order)).order
         await self.services.mass_mails.create(order, datetime.now(UTC))
         await self.run(self.as_run(order))
@@ -81,6 +83,7 @@ class MassMails:
         return MassMailRun(
             order=order,
             administrators=settings.administrators,
+            roles=settings.users,
             lead=timedelta(minutes=settings.edit_lead_minutes),
             slice_size=settings.slice_size,
         )
@@ -143,12 +146,15 @@ class MassMails:
         If no worker can answer in time, the command is left as a signal and the status of before is returned.
         """
         listed = await self.services.mass_mails.get(mass_mail_id)
+        await self.require(command.kind, command.by, mass_mail_id, listed.order.created_by)
         handle = self._handle(mass_mail_id)
         try:
             async with asyncio.timeout(ANSWER_WITHIN.total_seconds()) as patience:
                 return await handle.execute_update(MassMailWorkflow.submit, command)
         except WorkflowUpdateFailedError as error:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+            # a workflow's validator refuses, but writes nothing
+            await self.services.audit.add(command.kind, command.by, mass_mail_id, refused=reason)
             raise CommandRefused(reason) from None
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
@@ -212,12 +218,26 @@ class MassMails:
         return description.close_time is None
 
     async def _delete_finished(self, listed: Listed, by: str) -> Status:
-        settings = self.services.settings
-        if by != listed.order.created_by and by not in settings.administrators:
-            raise CommandRefused(f"Only {listed.order.created_by}, who created it, or an administrator may delete it.")
-        deleted = replace(listed.status, state=MassMailState.DELETED, version=listed.status.version + 1)
-        await self.services.mass_mails.record(deleted)
+        order, version = listed.order, listed.status.version + 1
+        await self.require("delete", by, order.id, order.created_by)
+        record = AuditRecord(
+            at=datetime.now(UTC),
+            by=by,
+            act="delete",
+            about=order.id,
+            before={"state": listed.state},
+            after={"state": MassMailState.DELETED},
+            version=version,
+        )
+        deleted = replace(listed.status, state=MassMailState.DELETED, version=version)
+        await self.services.mass_mails.record(replace(deleted, records=(record,)))
         return deleted
+
+    async def require(self, act: str, by: str, about: str, created_by: str, what: str = "mass mail") -> None:
+        """CommandRefused, on record, if the settings of now don't let this user do this."""
+        if refused := self.services.settings.rights.refusal(act, by, created_by, what):
+            await self.services.audit.add(act, by, about, refused=refused)
+            raise CommandRefused(refused)
 
     def _handle(self, mass_mail_id: str) -> WorkflowHandle[MassMailWorkflow, Status]:
         return self.temporal.get_workflow_handle_for(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KEYS = (
-    "id", "name", "account", "template", "due", "opted_in_only", "measured", "copies", "local_time", "on_missing",
-    "everyone", "recipients", "follow_up", *LETTER_KEYS,
+    "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "local_time",
+    "on_missing", "everyone", "recipients", "follow_up", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -45,6 +45,7 @@ class OrderFile:
     name: str | None = None
     account: str | None = None
     template: str | None = None
+    topic: str | None = None
     due: datetime | None = None
     everyone: bool = False
     recipients: Criterion | None = None
@@ -95,6 +96,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         name=table.text("name"),
         account=table.text("account"),
         template=table.text("template"),
+        topic=table.text("topic"),
         due=table.moment("due"),
         everyone=table.flag("everyone") or False,
         recipients=table.criterion("recipients"),
@@ -122,6 +124,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         created_by=overrides.by,
         account=_needed("account", file.account),
         template=_needed("template", file.template),
+        topic=file.topic or "",
         selection=await store_recipients(mails, file),
         due=file.due,
         follow_ups=await store_follow_ups(mails, file),

@@ -1,7 +1,7 @@
 """Recurring mass mails: Temporal Schedules that start a new mass mail at each of their times."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -69,6 +69,7 @@ class Schedules:
         """Start this order at each time of a cron expression, with the template revisions of today."""
         _check_time_zone(time_zone)
         _check_cron(cron)
+        await self._mails.require("start", order.created_by, _PREFIX + order.id, order.created_by, "schedule")
         order = (await self.prepare(order)).order
         action = ScheduleActionStartWorkflow(
             RecurringMassMailWorkflow.run,
@@ -91,29 +92,39 @@ class Schedules:
             if error.status is not RPCStatusCode.INVALID_ARGUMENT:
                 raise
             raise InvalidOrder(_NO_CRON.format(cron)) from None
+        after = {"cron": cron, "time_zone": time_zone, "template": order.template, "selection": order.selection}
+        await self._mails.services.audit.add("start", order.created_by, _PREFIX + order.id, after=after)
 
     async def list(self) -> Sequence[Recurring]:
         """All of them, by id. A new one may take a moment to appear."""
         listed = await self._mails.temporal.list_schedules()
         return sorted([await _recurring(entry) async for entry in listed if entry.id.startswith(_PREFIX)], key=_id)
 
-    async def pause(self, schedule_id: str) -> None:
+    async def pause(self, schedule_id: str, by: str) -> None:
         """Start nothing until it is resumed; what was started goes on."""
-        with _found(schedule_id):
-            await self._handle(schedule_id).pause()
+        async with self._commanded("pause", schedule_id, by) as handle:
+            await handle.pause()
 
-    async def resume(self, schedule_id: str) -> None:
+    async def resume(self, schedule_id: str, by: str) -> None:
         """Go on at the next time."""
-        with _found(schedule_id):
-            await self._handle(schedule_id).unpause()
+        async with self._commanded("resume", schedule_id, by) as handle:
+            await handle.unpause()
 
-    async def remove(self, schedule_id: str) -> None:
+    async def remove(self, schedule_id: str, by: str) -> None:
         """Start nothing more; what was started goes on."""
-        with _found(schedule_id):
-            await self._handle(schedule_id).delete()
+        async with self._commanded("remove", schedule_id, by) as handle:
+            await handle.delete()
 
-    def _handle(self, schedule_id: str) -> ScheduleHandle:
-        return self._mails.temporal.get_schedule_handle(_PREFIX + schedule_id)
+    @asynccontextmanager
+    async def _commanded(self, act: str, schedule_id: str, by: str) -> AsyncIterator[ScheduleHandle]:
+        """The schedule, for who may do this to it; on record when it is done. NotFound if there is none."""
+        handle = self._mails.temporal.get_schedule_handle(_PREFIX + schedule_id)
+        with _found(schedule_id):
+            memo = await (await handle.describe()).memo()
+        await self._mails.require(act, by, _PREFIX + schedule_id, memo["created_by"], "schedule")
+        with _found(schedule_id):
+            yield handle
+        await self._mails.services.audit.add(act, by, _PREFIX + schedule_id)
 
 
 @contextmanager

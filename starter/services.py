@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from serienmail.domain.suppression import AddressHash
 from serienmail.mailing.links import Links
 from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
+from serienmail.storage.audit import AuditStore
+from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.copies import CopyStore
 from serienmail.storage.database import Database
@@ -16,7 +19,9 @@ from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.migration import require_migrated
+from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
+from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
 
 
@@ -34,6 +39,10 @@ class Services:
     recipients: RecipientStore
     ledger: Ledger
     copies: CopyStore
+    audit: AuditStore
+    suppressions: SuppressionStore
+    persons: PersonStore
+    consent_requests: ConsentRequestStore
     post_office: PostOffice
     evidence: RelayEvidence
 
@@ -55,12 +64,14 @@ def wire(settings: Settings, database: Database) -> Services:
     """Build every adapter on this database."""
     templates = TemplateStore(database)
     files = FileStore(database)
-    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
+    key = settings.link_key.get_secret_value().encode()
+    links = Links(settings.web_base_url, key)
+    address_hash = AddressHash(key)
     post_office = PostOffice(templates, settings.accounts, links, files=files, settings=settings.mail)
     return Services(
         settings=settings,
         database=database,
-        contacts=ContactStore(database),
+        contacts=ContactStore(database, address_hash),
         templates=templates,
         files=files,
         selections=SelectionStore(database),
@@ -68,6 +79,10 @@ def wire(settings: Settings, database: Database) -> Services:
         recipients=RecipientStore(database),
         ledger=Ledger(database, post_office.message_id),
         copies=CopyStore(database),
+        audit=AuditStore(database),
+        suppressions=SuppressionStore(database, address_hash),
+        persons=PersonStore(database, address_hash),
+        consent_requests=ConsentRequestStore(database),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
     )

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from serienmail.mailing.links import Links
 from serienmail.settings import Settings
+from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.database import Database
 from serienmail.storage.tracking import Tracking
+from web.confirm import Confirmations, confirm_routes
 from web.health import Ping, health_routes
 from web.pixel import Opens, pixel_routes
 from web.unsubscribe import OptOuts, unsubscribe_routes
@@ -45,14 +47,15 @@ def compose(settings: Settings, database: Database) -> FastAPI:
             await connection.execute(text("SELECT 1"))
 
     links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
-    return create_app(links, Tracking(database), ping)
+    return create_app(links, Tracking(database), ConsentRequestStore(database), ping)
 
 
-def create_app(links: Links, records: Records, ping: Ping) -> FastAPI:
+def create_app(links: Links, records: Records, confirmations: Confirmations, ping: Ping) -> FastAPI:
     """The application on any storage."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(pixel_routes(links, records))
     app.include_router(unsubscribe_routes(links, records))
+    app.include_router(confirm_routes(links, confirmations))
     app.include_router(health_routes(ping))
     app.middleware("http")(_guard)
     app.add_exception_handler(Exception, _apologise)

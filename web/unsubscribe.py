@@ -1,28 +1,39 @@
-"""The way out of all mass mail: a page that asks, and the POST that does it."""
+"""The way out of mass mail, of one topic or of all, and back in: a page that asks, and the POST that does it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from secrets import token_urlsafe
 from typing import Protocol
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from serienmail.mailing.links import LinkKind, Links, MailRef
+from web.pages import answer, masked, readers_choice
 
-POLICY = "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+class Recipient(Protocol):
+    """Whom a mail went to. topic: what it is about; empty if it has none."""
+
+    @property
+    def address(self) -> str:
+        """As the CRM wrote it."""
+
+    @property
+    def topic(self) -> str:
+        """In words that its recipients read."""
 
 
 class OptOuts(Protocol):
     """Where opt-outs are recorded."""
 
-    async def recipient_of(self, number: int, stage: int, seq: int) -> str | None:
-        """The address this mail went to; None if there is no such mail."""
+    async def recipient_of(self, number: int, stage: int, seq: int) -> Recipient | None:
+        """Whom this mail went to; None if there is no such mail."""
 
-    async def unsubscribed(self, number: int, stage: int, seq: int, at: datetime) -> bool:
-        """No more mass mail to this mail's address; False if there is no such mail. Safe to repeat."""
+    async def unsubscribed(self, number: int, stage: int, seq: int, at: datetime, *, everything: bool = False) -> bool:
+        """No more mail of this mail's topic to its address, or of any; False if there is no such mail."""
+
+    async def subscribed(self, number: int, stage: int, seq: int, at: datetime) -> bool:
+        """Take back every opt-out of this mail's address; False if there is no such mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,15 @@ class Words:
     ask: str
     ask_text: str
     button: str
+    ask_topic_text: str
+    topic_button: str
+    all_button: str
     done: str
     done_text: str
+    topic_done_text: str
+    again_button: str
+    again: str
+    again_text: str
     unknown: str
     unknown_text: str
 
@@ -44,8 +62,15 @@ GERMAN = Words(
     ask="Abmelden",
     ask_text="Möchten Sie an diese Adresse keine Serien-E-Mails mehr erhalten?",
     button="Ja, abmelden",
+    ask_topic_text="Was möchten Sie an diese Adresse nicht mehr erhalten?",
+    topic_button="Nichts mehr zu „{}“",
+    all_button="Gar keine Serien-E-Mails mehr",
     done="Sie sind abgemeldet",
     done_text="An diese Adresse senden wir Ihnen keine Serien-E-Mails mehr.",
+    topic_done_text="An diese Adresse senden wir Ihnen nichts mehr zu „{}“.",
+    again_button="Das war ein Versehen: wieder anmelden",
+    again="Sie sind wieder angemeldet",
+    again_text="Ihre Abmeldung ist zurückgenommen.",
     unknown="Link ungültig",
     unknown_text="Dieser Link ist unvollständig oder ungültig; bitte öffnen Sie ihn noch einmal aus der E-Mail.",
 )
@@ -54,14 +79,17 @@ ENGLISH = Words(
     ask="Unsubscribe",
     ask_text="Would you like to get no more mass mail at this address?",
     button="Yes, unsubscribe",
+    ask_topic_text="What would you like not to get any more at this address?",
+    topic_button="No more about “{}”",
+    all_button="No more mass mail at all",
     done="You are unsubscribed",
     done_text="We will send no more mass mail to this address.",
+    topic_done_text="We will send nothing more about “{}” to this address.",
+    again_button="That was a mistake: subscribe again",
+    again="You are subscribed again",
+    again_text="Your opt-out is taken back.",
     unknown="Link not valid",
     unknown_text="This link is incomplete or not valid; please open it from the mail again.",
-)
-
-_pages = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 
 
@@ -69,14 +97,15 @@ def unsubscribe_routes(links: Links, opt_outs: OptOuts) -> APIRouter:
     """``/u/<token>``: GET asks and changes nothing, because scanners follow every link; POST unsubscribes.
 
     A mail program's one-click POST (RFC 8058) and the page's own button get the same answer: a page, at once,
-    without cookie or redirect. A mail program ignores what it says.
+    without cookie or redirect. A mail program ignores what it says. It stops the mail's topic, or all if it has none;
+    ``/all`` stops all, and ``/again`` takes every opt-out back. Each is an address of its own, so no body is read.
     """
     routes = APIRouter()
 
     @routes.api_route("/u/{token}", methods=["GET", "HEAD"])
+    @routes.api_route("/u/{token}/{_way}", methods=["GET", "HEAD"])  # a page whose address was opened once more
     async def ask(token: str, request: Request) -> HTMLResponse:
-        ref = links.read(LinkKind.UNSUBSCRIBE, token)
-        return await page("ask", request, ref)
+        return await page("ask", request, links.read(LinkKind.UNSUBSCRIBE, token))
 
     @routes.post("/u/{token}")
     async def unsubscribe(token: str, request: Request) -> HTMLResponse:
@@ -85,29 +114,33 @@ def unsubscribe_routes(links: Links, opt_outs: OptOuts) -> APIRouter:
             await opt_outs.unsubscribed(ref.number, ref.stage, ref.seq, datetime.now(UTC))
         return await page("done", request, ref)
 
+    @routes.post("/u/{token}/all")
+    async def unsubscribe_from_all(token: str, request: Request) -> HTMLResponse:
+        ref = links.read(LinkKind.UNSUBSCRIBE, token)
+        if ref is not None:
+            await opt_outs.unsubscribed(ref.number, ref.stage, ref.seq, datetime.now(UTC), everything=True)
+        return await page("all_done", request, ref)
+
+    @routes.post("/u/{token}/again")
+    async def subscribe_again(token: str, request: Request) -> HTMLResponse:
+        ref = links.read(LinkKind.UNSUBSCRIBE, token)
+        if ref is not None:
+            await opt_outs.subscribed(ref.number, ref.stage, ref.seq, datetime.now(UTC))
+        return await page("again", request, ref)
+
     async def page(name: str, request: Request, ref: MailRef | None) -> HTMLResponse:
-        address = None if ref is None else await opt_outs.recipient_of(ref.number, ref.stage, ref.seq)
-        words = _words(request.headers.get("accept-language", ""))
-        if address is None:
-            return _answer("unknown", words, status_code=404)
-        return _answer(name, words, masked(address))
+        recipient = None if ref is None else await opt_outs.recipient_of(ref.number, ref.stage, ref.seq)
+        return _page(name, request, recipient)
 
     return routes
 
 
-def masked(address: str) -> str:
-    """``anna@example.org`` as ``a***@example.org``: known to its owner, useless to whoever got the link forwarded."""
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"
-
-
-def _answer(page: str, words: Words, address: str = "", status_code: int = 200) -> HTMLResponse:
-    nonce = token_urlsafe(16)
-    html = _pages.get_template("unsubscribe.html").render(page=page, words=words, address=address, nonce=nonce)
-    return HTMLResponse(html, status_code, headers={"Content-Security-Policy": POLICY.format(nonce=nonce)})
-
-
-def _words(accept_language: str) -> Words:
-    """The reader's first choice among German and English; German if they name neither."""
-    wishes = (wish.partition(";")[0].strip().lower()[:2] for wish in accept_language.split(","))
-    return next((words for wish in wishes for words in (GERMAN, ENGLISH) if wish == words.language), GERMAN)
+def _page(name: str, request: Request, recipient: Recipient | None) -> HTMLResponse:
+    words = readers_choice(request.headers.get("accept-language", ""), GERMAN, ENGLISH)
+    if recipient is None:
+        return answer("unsubscribe.html", words, 404, page="unknown")
+    token = request.path_params["token"]
+    here = token if request.url.path.endswith(token) else f"../{token}"  # relative: a proxy may add a prefix
+    return answer(
+        "unsubscribe.html", words, page=name, here=here, address=masked(recipient.address), topic=recipient.topic
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
@@ -320,7 +321,7 @@ class MassMailWorkflow:
         await publishing
 
     async def _publish(self) -> None:
-        status = self.status()
+        status = replace(self.status(), records=self._campaign.take_records())
         self._published = status.version
         workflow.set_current_details(progress.of_mass_mail(status))
         workflow.upsert_search_attributes(names.search_attributes_of(status))

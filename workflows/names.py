@@ -40,6 +40,11 @@ def mass_mail_workflow_id(mass_mail_id: str) -> str:
     return f"mass-mail/{mass_mail_id}"
 
 
+def consent_request_workflow_id(number: int) -> str:
+    """One request for consent is one workflow, however often it is started."""
+    return f"consent-request/{number}"
+
+
 def stage_workflow_id(key: StageKey, epoch: int) -> str:
     """One start of sending a stage; a restart is another."""
     return f"mass-mail/{key.mass_mail_id}/stage-{key.stage}/{epoch}"

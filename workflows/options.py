@@ -50,6 +50,15 @@ def sending(summary: str, key: StageKey) -> ActivityConfig:
     )
 
 
+def asking() -> ActivityConfig:
+    """A request for consent: its own claim ends the tries when the link has expired."""
+    return ActivityConfig(
+        task_queue=SEND_QUEUE,
+        start_to_close_timeout=timedelta(minutes=20),
+        retry_policy=RetryPolicy(initial_interval=timedelta(minutes=1), maximum_interval=timedelta(hours=1)),
+    )
+
+
 def stage(key: StageKey, epoch: int, summary: str) -> ChildWorkflowConfig:
     """One start of a stage."""
     return _child(stage_workflow_id(key, epoch), summary)

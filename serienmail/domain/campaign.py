@@ -3,9 +3,11 @@
 Mutable, but without input, output or a clock of its own: its workflow tells it the time and does what it decides.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from serienmail.domain.audit import AuditRecord, differences
 from serienmail.domain.commands import (
     Command,
     Delete,
@@ -22,6 +24,7 @@ from serienmail.domain.commands import (
     refusal,
 )
 from serienmail.domain.mass_mail import MAX_FOLLOW_UPS, FollowUp, MassMail
+from serienmail.domain.rights import Role, Users
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_of
@@ -34,14 +37,15 @@ TEMPORAL_UI = "Temporal UI"
 class MassMailRun:
     """An order, and how to carry it out.
 
-    administrators: user ids that may stop and delete what others created. lead: an edit this close to delivery stops
-    the mass mail. slice_size: recipients a send activity; None: by their number.
+    administrators, roles: who may do what, as it was at the start. lead: an edit this close to delivery stops the mass
+    mail. slice_size: recipients a send activity; None: by their number.
     stopped, epoch, snapshot, version: why and where a run that replaces a lost one waits to go on.
     said: the lost one's last word.
     """
 
     order: MassMail
     administrators: tuple[str, ...] = ()
+    roles: Mapping[str, Role] = field(default_factory=dict)
     lead: timedelta = timedelta(minutes=15)
     slice_size: int | None = None
     stopped: str = ""
@@ -72,6 +76,7 @@ class Campaign:
         self._run = run
         self._outcome: tuple[MassMailState, str] | None = None
         self._last_command = self._last_refusal = ""
+        self._records: list[AuditRecord] = []
         if run.said:
             self._bring_back(run.said)
 
@@ -145,14 +150,34 @@ class Campaign:
 
     def obey(self, command: Command | str, now: datetime) -> None:
         """Carry a command out, or remember why not. A text is the reason why one couldn't even be read."""
+        before, state = self.order, self._state()[0]
+        refused = command if isinstance(command, str) else self.refusal(command, now) or ""
         if isinstance(command, str):
-            self._last_refusal = f"{_moment(now)}: {command}"
-        elif refused := self.refusal(command, now):
+            self._last_refusal = f"{_moment(now)}: {refused}"
+        elif refused:
             self._last_refusal = f"{_moment(now)}, {_described(command)}: {refused}"
         else:
             self._last_command = f"{_moment(now)}, {_described(command)}"
             self._carry_out(command, now)
         self.changed()
+        self._keep_record(command, now, refused, before, state)
+
+    def take_records(self) -> tuple[AuditRecord, ...]:
+        """What was commanded since they were last taken."""
+        taken, self._records = tuple(self._records), []
+        return taken
+
+    def _keep_record(
+        self, command: Command | str, now: datetime, refused: str, before: MassMail, state: MassMailState
+    ) -> None:
+        old, new = differences(before, self.order)
+        if not refused:
+            old, new = {"state": state, **old}, {"state": self._state()[0], **new}
+        by, act = ("", "unreadable") if isinstance(command, str) else (command.by, _act(command))
+        record = AuditRecord(
+            at=now, by=by, act=act, about=self.order.id, before=old, after=new, refused=refused, version=self.version
+        )
+        self._records.append(record)
 
     def _carry_out(self, command: Command, now: datetime) -> None:
         match command:
@@ -218,7 +243,7 @@ class Campaign:
             stages=self._statuses_of(self.stages),
             now=now,
             deleted=self.deleted,
-            administrators=(*self._run.administrators, TEMPORAL_UI),
+            users=Users(self._run.roles, (*self._run.administrators, TEMPORAL_UI)),
             lead=self._run.lead,
         )
 
@@ -243,8 +268,12 @@ def _recipients_of(order: MassMail) -> tuple[object, ...]:
 
 
 def _described(command: Command) -> str:
+    return f"{_act(command)} by {command.by}"
+
+
+def _act(command: Command) -> str:
     stage = getattr(command, "stage", None)
-    return f"{command.kind.replace('_', ' ')}{f' follow-up {stage}' if stage else ''} by {command.by}"
+    return f"{command.kind.replace('_', ' ')}{f' follow-up {stage}' if stage else ''}"
 
 
 def _moment(at: datetime) -> str:

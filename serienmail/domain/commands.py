@@ -1,7 +1,7 @@
 """What people may tell a running mass mail, and who may tell it when (product.md, F5, R6, R8–R10)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import zip_longest
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import Audience, FollowUp, MassMail, OnMissing, check_future, check_order
+from serienmail.domain.rights import Users
 from serienmail.domain.states import MassMailState
 
 
@@ -156,7 +157,7 @@ class Situation:
     stages: Mapping[int, StageStatus]
     now: datetime
     deleted: bool = False
-    administrators: tuple[str, ...] = ()
+    users: Users = field(default_factory=Users)
     lead: timedelta = timedelta(minutes=15)
 
 
@@ -165,7 +166,8 @@ def refusal(command: Command, situation: Situation) -> str | None:
     if situation.deleted or situation.state.is_final:
         state = MassMailState.DELETED if situation.deleted else situation.state
         return f"This mass mail is {state.replace('_', ' ')}; it can't be changed any more."
-    return _not_entitled(command, situation) or _RULES[type(command)](command, situation)
+    not_entitled = situation.users.refusal(command.kind, command.by, situation.order.created_by)
+    return not_entitled or _RULES[type(command)](command, situation)
 
 
 def edit_stops(situation: Situation) -> bool:
@@ -181,15 +183,6 @@ def past_due(situation: Situation, stage: int | None) -> list[StageStatus]:
         for status in _aimed_at(situation, stage)
         if status.is_held and not status.begun and status.due is not None and status.due < situation.now
     ]
-
-
-def _not_entitled(command: Command, situation: Situation) -> str | None:
-    if command.by == situation.order.created_by:
-        return None
-    if isinstance(command, Stop | Delete) and command.by in situation.administrators:
-        return None
-    others = " or an administrator" if isinstance(command, Stop | Delete) else ""
-    return f"Only {situation.order.created_by}, who created this mass mail,{others} may {_verb(command)} it; ask them."
 
 
 def _verb(command: Command) -> str:

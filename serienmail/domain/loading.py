@@ -15,7 +15,7 @@ class Load:
 
     revision: of the order; loading the same revision twice gives the stored counts.
     selection: id of a stored selection (stage 0). audience: a part of those who got stage 0 (follow-ups).
-    ignore: id of a stored selection whose members are left out.
+    ignore: id of a stored selection whose members are left out. topic: the order's.
     templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
     account: that they are sent on.
     local_due: each recipient's row waits until clocks of the recipient's zone show this time.
@@ -31,6 +31,7 @@ class Load:
     selection: str = EVERYONE
     audience: Audience | None = None
     ignore: str | None = None
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def first_load(order: MassMail, revision: int) -> Load:
         revision=revision,
         opted_in_only=order.opted_in_only,
         on_missing=order.on_missing,
+        topic=order.topic,
         templates=(order.template, *(rule.template for rule in order.follow_ups)),
         account=order.account,
         local_due=order.due if order.local_time else None,
@@ -89,6 +91,7 @@ def follow_up_load(order: MassMail, revision: int, stage: int) -> Load:
         key=StageKey(order.id, stage),
         revision=revision,
         opted_in_only=order.opted_in_only,
+        topic=order.topic,
         on_missing=OnMissing.EXCLUDE,  # weeks later nobody waits for an answer: the others get theirs
         templates=(rule.template,),
         account=order.account,

@@ -11,6 +11,7 @@ from serienmail.domain.template import TemplateRef
 
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
+LONGEST_TOPIC = 80
 EVERYONE = "everyone"
 """The id of the selection that has no criteria."""
 
@@ -67,6 +68,7 @@ class MassMail:
     due: aware date and time; None: at once. local_time: at that time of day in each recipient's zone.
     measured: opens are measured, for recipients who agreed to it.
     copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
+    topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
     """
 
     id: str
@@ -82,6 +84,7 @@ class MassMail:
     on_missing: OnMissing = OnMissing.REFUSE
     copies: bool = False
     local_time: bool = False
+    topic: str = ""
 
     @property
     def begins(self) -> datetime | None:
@@ -97,6 +100,8 @@ def check_order(order: MassMail, now: datetime) -> None:
         raise InvalidOrder("A mass mail needs a name of one line; give it one.")
     if not order.created_by.strip():
         raise InvalidOrder("Nobody is named as the creator; say who you are (by).")
+    if not order.topic.isprintable() or order.topic.strip() != order.topic or len(order.topic) > LONGEST_TOPIC:
+        raise InvalidOrder(f"The topic must be one line of {LONGEST_TOPIC} characters at most; shorten it.")
     TemplateRef.parse(order.template)
     if order.due is not None:
         check_future(order.due, now)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from serienmail.domain.audit import AuditRecord
 from serienmail.domain.commands import Phase, StageStatus
 from serienmail.domain.delivery import Counts
 from serienmail.domain.exclusion import Exclusion
@@ -19,6 +20,7 @@ class Status:
     ended: when the mass mail itself was out; follow-ups count their days from it.
     reason: why it is stopped or incomplete, in words.
     last_command, last_refusal: what was asked last, by whom, and with which result; empty if nothing was.
+    records: what was commanded since the status was last kept, to be kept with it.
     """
 
     order: MassMail
@@ -30,6 +32,7 @@ class Status:
     stages: tuple[StageStatus, ...] = ()
     last_command: str = ""
     last_refusal: str = ""
+    records: tuple[AuditRecord, ...] = ()
 
     @property
     def scheduled_at(self) -> datetime | None:

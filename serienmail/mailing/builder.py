@@ -8,7 +8,6 @@ from typing import Any
 
 from serienmail.domain.delivery import Claimed
 from serienmail.domain.salutation import salutation
-from serienmail.domain.sender import Sender
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.dkim import DkimSigner
@@ -37,11 +36,11 @@ class MailBuilder:
         attachments: Sequence[Attachment | InlineImage] = (),
         letterhead: Letterhead | None = None,
     ) -> None:
-        head = letterhead or Letterhead.of(account, Sender(), {}, owner="")
+        head = letterhead or Letterhead.of(account)
         self._template = compile_template(head.signed(template))
         self._links = links
         self._sender = head.sender
-        self._shared_headers = _shared_headers(head, follow_up=follow_up)
+        self._shared_headers = shared_headers(head, follow_up=follow_up)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
         self._signer = DkimSigner(account.dkim)
@@ -56,12 +55,12 @@ class MailBuilder:
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
         recipient = Mailbox.of(claimed.address, display_name(claimed.contact))
         unsubscribe_url = self._links.unsubscribe_url(ref)
-        rendered = render(self._template, claimed.contact, unsubscribe_url)
+        rendered = render(self._template, claimed.contact, unsubscribe_url=unsubscribe_url)
         headers = (
             self._shared_headers,
             mailbox_header("To", recipient),
             text_header("Subject", rendered.subject),
-            fixed_header("Date", _date(claimed.dated_at.replace(microsecond=0))),
+            fixed_header("Date", mail_date(claimed.dated_at.replace(microsecond=0))),
             fixed_header("Message-ID", claimed.message_id),
             fixed_header("List-Id", f"<mass-mail-{claimed.number}.{self._sender.domain}>"),
             fixed_header("List-Unsubscribe", f"<{unsubscribe_url}>"),
@@ -80,7 +79,7 @@ class MailBuilder:
 
     def dry_run(self, contact: Mapping[str, Any]) -> int:
         """Whether this contact can get a mail, as ``build`` says it; bytes that the mail won't be larger than."""
-        rendered = render(self._template, contact, self._links.unsubscribe_url(MailRef(0, 0, 0)))
+        rendered = render(self._template, contact, unsubscribe_url=self._links.unsubscribe_url(MailRef(0, 0, 0)))
         check_one_line("To", display_name(contact))
         return self._skeleton.size + _MOST_HEADERS + 3 * len((rendered.text + rendered.html).encode("utf-8", "replace"))
 
@@ -96,14 +95,18 @@ class MailBuilder:
             yield _with_pixel(html, self._links.pixel_url(ref)) if claimed.tracked else html
 
 
-def render(template: CompiledTemplate, contact: Mapping[str, Any], unsubscribe_url: str) -> Rendered:
-    """The words of a mail, with the contact's own salutation; PlaceholderMissing or another TemplateFault."""
+def render(template: CompiledTemplate, contact: Mapping[str, Any], **urls: str) -> Rendered:
+    """The words of a mail, with the contact's own salutation; PlaceholderMissing or another TemplateFault.
+
+    urls: as ``CompiledTemplate.render`` takes them.
+    """
     fields = ("language", "salutation", "title", "first_name", "last_name", "company")
     greeting = salutation(**{field: contact.get(field) or "" for field in fields})
-    return template.render(contact, salutation=greeting, unsubscribe_url=unsubscribe_url)
+    return template.render(contact, salutation=greeting, **urls)
 
 
-def _shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
+def shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
+    """What all mails of a stage begin with."""
     headers = [mailbox_header("From", head.sender)]
     if head.reply_to:
         headers.append(mailbox_header("Reply-To", head.reply_to))
@@ -112,7 +115,7 @@ def _shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
     return b"".join(headers)
 
 
-_date = lru_cache(maxsize=64)(format_datetime)  # many mails are written in one second
+mail_date = lru_cache(maxsize=64)(format_datetime)  # many mails are written in one second
 
 
 def display_name(contact: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from serienmail.domain.errors import TemplateFault
 from serienmail.domain.sender import Sender, Whose, is_permitted
@@ -11,6 +12,8 @@ from serienmail.mailing.account import Account
 from serienmail.mailing.identity import Identity
 from serienmail.mailing.message import Mailbox
 
+_COMPANY = Sender()
+_NOBODY: Mapping[str, Identity] = MappingProxyType({})
 _SIGNATURE = re.compile(r"\{\{-?\s*signature\s*-?\}\}")
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 
@@ -26,7 +29,7 @@ class Letterhead:
 
     @classmethod
     def of(
-        cls, account: Account, sender: Sender, people: Mapping[str, Identity], owner: str
+        cls, account: Account, sender: Sender = _COMPANY, people: Mapping[str, Identity] = _NOBODY, owner: str = ""
     ) -> "Letterhead":
         """The letterhead for contacts of this owner; TemplateFault if the account doesn't permit its addresses."""
         who = _identity(sender.from_, account, sender, sender.own_from, people, owner)

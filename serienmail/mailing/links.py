@@ -16,17 +16,24 @@ _SHORTEST_KEY = 16
 _TOKEN = re.compile(r"[a-z][A-Za-z0-9_-]{35}")
 
 
+CONSENT = 255
+
+
 class LinkKind(StrEnum):
     """What a token is for; its first letter. A token of one kind is worth nothing as another."""
 
     OPEN = "o"
     UNSUBSCRIBE = "u"
+    CONFIRM = "c"
     MESSAGE = "m"  # the left side of a Message-ID
 
 
 @dataclass(frozen=True, slots=True)
 class MailRef:
-    """One mail to one recipient: the mass mail's number, the stage, and the recipient's place in it."""
+    """One mail to one recipient: the mass mail's number, the stage, and the recipient's place in it.
+
+    Or a request for consent: its number, in the stage CONSENT, which no mass mail has.
+    """
 
     number: int
     stage: int
@@ -75,6 +82,10 @@ class Links:
     def unsubscribe_url(self, ref: MailRef) -> str:
         """The page that asks, and the target of one-click POSTs (RFC 8058)."""
         return f"{self._base_url}/u/{self.token(LinkKind.UNSUBSCRIBE, ref)}"
+
+    def confirm_url(self, ref: MailRef) -> str:
+        """The page that asks whether the recipient consents."""
+        return f"{self._base_url}/c/{self.token(LinkKind.CONFIRM, ref)}"
 
     def message_id(self, ref: MailRef, domain: str) -> str:
         """The Message-ID with its brackets, so that a resend is the same message and a bounce names its mail."""

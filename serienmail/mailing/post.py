@@ -12,6 +12,7 @@ from serienmail.domain.enclosure import Enclosed
 from serienmail.domain.errors import NotFound, TemplateFault
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
+from serienmail.mailing.consent_mail import ConsentMailBuilder
 from serienmail.mailing.identity import MailSettings
 from serienmail.mailing.letter import LetterBuilder, specimen
 from serienmail.mailing.links import Links, MailRef
@@ -116,6 +117,11 @@ class PostOffice:
             builder = await self.builder(marked, account, follow_up=follow_up)
             self._builders[template, account, follow_up, mark] = builder
         return self.post_with(builder, account)
+
+    async def consent_post(self, template: str, account: str) -> Post:
+        """For requests for consent; NotFound for an unknown template or account."""
+        found = await self._templates.get(TemplateRef.parse(template))
+        return self.post_with(ConsentMailBuilder(found, self.account(account), self._links), account)
 
     def post_with(self, builder: MailBuilder, account: str) -> Post:
         """On an account, with this builder; NotFound for an unknown account."""

@@ -37,13 +37,13 @@ class CompiledTemplate:
     text: jinja2.Template
     html: jinja2.Template
 
-    def render(self, contact: Mapping[str, Any], *, salutation: str, unsubscribe_url: str) -> Rendered:
-        """The mail for this contact.
+    def render(self, contact: Mapping[str, Any], *, salutation: str, **urls: str) -> Rendered:
+        """The mail for this contact. urls: ``unsubscribe_url``, or ``confirm_url`` in a request for consent.
 
         PlaceholderMissing if it prints a field that this contact has no value for; TemplateFault, which never
         carries a value, if it can't be rendered or its subject isn't one line.
         """
-        variables = {"contact": _Contact(contact), "salutation": salutation, "unsubscribe_url": unsubscribe_url}
+        variables = {"contact": _Contact(contact), "salutation": salutation, **urls}
         return Rendered(
             subject=check_one_line("Subject", _render("subject", self.subject, variables)),
             text=_render("text", self.text, variables),

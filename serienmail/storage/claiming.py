@@ -14,9 +14,9 @@ from sqlalchemy import (
     Update,
     bindparam,
     case,
-    exists,
     false,
     not_,
+    null,
     or_,
     select,
     true,
@@ -29,9 +29,9 @@ from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.states import DeliveryState
 from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.loading import merge_fields
-from serienmail.storage.rows import same_row, stage_row
+from serienmail.storage.rows import same_row, stage_row, suppression_of
 from serienmail.storage.second_look import look_again
-from serienmail.storage.tables import UtcDateTime, contact, delivery, stage, suppression
+from serienmail.storage.tables import UtcDateTime, contact, delivery, mass_mail, stage
 from serienmail.storage.wanted import Wanted, by_slice, claimable
 
 
@@ -167,13 +167,14 @@ def _is_due(row: FromClause, wanted: FromClause) -> ColumnElement[bool]:
 def _take_as_read(is_sqlite: bool) -> Update:
     """Compare-and-set: nobody has the row, and neither its contact nor its consent has changed since it was read."""
     wanted, row = given_rows(_WANTED, _COLUMNS, is_sqlite), delivery.alias("row")
+    rows = wanted.join(row, same_row(wanted, row)).join(mass_mail, mass_mail.c.id == row.c.mass_mail_id)
     free = (
         select(*wanted.c, contact.c.email)
-        .select_from(wanted.join(row, same_row(wanted, row)).join(contact, contact.c.id == row.c.contact_id))
+        .select_from(rows.join(contact, contact.c.id == row.c.contact_id))
         .where(_is_due(row, wanted), row.c.attempts == wanted.c.attempts)
         .where(contact.c.imported_at == wanted.c.imported_at, contact.c.address_key == row.c.address_key)
         .where(or_(contact.c.opt_in, not_(wanted.c.opted_in_only)))
-        .where(~exists().where(suppression.c.address_key == row.c.address_key))
+        .where(suppression_of(row.c.address_key, mass_mail.c.topic).is_(null()))
         .with_for_update(of=row, skip_locked=True)
         .subquery("free")
     )

@@ -1,7 +1,7 @@
 """Contacts as the CRM last exported them, and the free attributes learnt on the way."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,9 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.address import address_key
+from serienmail.domain.consent import Consent, changed_answers
 from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, Value
 from serienmail.domain.errors import ImportFailed
+from serienmail.domain.suppression import AddressHash
+from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
+from serienmail.storage.suppressions import hold_off_erasures, suppress_erased
 from serienmail.storage.tables import contact, contact_field
 
 
@@ -60,10 +64,14 @@ class ImportCounts:
 
 
 class ContactStore:
-    """The contacts in the database."""
+    """The contacts in the database.
 
-    def __init__(self, database: Database) -> None:
+    address_hash: knows the addresses of erased people again; None if nobody was ever erased there.
+    """
+
+    def __init__(self, database: Database, address_hash: AddressHash | None = None) -> None:
         self._database = database
+        self._hash = address_hash
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     async def fields(self) -> dict[str, FieldType]:
@@ -100,22 +108,27 @@ class ContactStore:
         """
         values = await asyncio.to_thread(lambda: [_stored(row) for row in rows])
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             before = await _by_key(connection, [value["key"] for value in values])
             if given is not None:
                 values = [_merged(before.get(value["key"]), value, given) for value in values]
             news = [value for value in values if before.get(value["key"]) != value]
-            await self._upsert(connection, news)
+            now = datetime.now(UTC)
+            await self._upsert(connection, news, now)
+            await record_consents(connection, list(_answers(before, news, now)))
+            if self._hash:
+                addresses = [value["address_key"] for value in news if value["address_key"]]
+                await suppress_erased(connection, addresses, self._hash, now)
         added = len(values) - len(before)
         return ImportCounts(added, len(news) - added, len(values) - len(news))
 
-    async def _upsert(self, connection: AsyncConnection, values: list[dict[str, Any]]) -> None:
+    async def _upsert(self, connection: AsyncConnection, values: list[dict[str, Any]], now: datetime) -> None:
         if not values:
             return
         statement = self._insert(contact)
         columns = [name for name in (*values[0], "imported_at") if name != "key"]
         update = {name: statement.excluded[name] for name in columns}
         upsert = statement.on_conflict_do_update(index_elements=["key"], set_=update)
-        now = datetime.now(UTC)
         in_order = sorted(values, key=lambda value: value["key"])  # else two imports at once deadlock on PostgreSQL
         await connection.execute(upsert, [{**value, "imported_at": now} for value in in_order])
 
@@ -142,6 +155,22 @@ def _merged(before: dict[str, Any] | None, value: dict[str, Any], given: Collect
     if "email" in given:
         changed["address_key"] = value["address_key"]
     return {**before, **changed, "attributes": {**before["attributes"], **value["attributes"]}}
+
+
+def _answers(
+    before: Mapping[str, Mapping[str, Any]], news: Iterable[Mapping[str, Any]], now: datetime
+) -> Iterator[Consent]:
+    """What the CRM's export says about people's consent, where it says something new."""
+    for value in news:
+        for purpose, given in changed_answers(before.get(value["key"]), value):
+            yield Consent(
+                contact_key=value["key"],
+                address_key=value["address_key"],
+                purpose=purpose,
+                given=given,
+                at=now,
+                source="import",
+            )
 
 
 _STORED = (*BUILT_IN_FIELDS, "address_key", "attributes")

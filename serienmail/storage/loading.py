@@ -21,9 +21,10 @@ from serienmail.storage.counting import count_stage
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
-from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.rows import rows_of, stage_row, suppression_of
 from serienmail.storage.selections import SelectionStore
-from serienmail.storage.tables import contact, delivery, stage, suppression
+from serienmail.storage.suppressions import hold_off_erasures
+from serienmail.storage.tables import contact, delivery, stage
 
 BATCH = 2_000
 
@@ -43,6 +44,7 @@ class RecipientStore:
         """
         candidates = await self._candidates(load)
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             if not await _is_loaded(connection, load):
                 await _replace(connection, load, candidates)
                 if load.local_due:
@@ -152,7 +154,7 @@ def _judged(source: Select[Any]) -> Select[Any]:
 
 def _reason(load: Load, ignored: ColumnElement[bool] | None) -> ColumnElement[str]:
     """A contact's own reason, in the order of precedence; '' for none."""
-    listed = select(suppression.c.reason).where(suppression.c.address_key == contact.c.address_key).scalar_subquery()
+    listed = suppression_of(contact.c.address_key, load.topic)
     conditions: list[tuple[ColumnElement[bool], Exclusion]] = [
         (contact.c.email == "", Exclusion.NO_ADDRESS),
         (contact.c.address_key.is_(null()), Exclusion.INVALID_ADDRESS),

@@ -1,17 +1,19 @@
 """Orders, and what their workflows last said about themselves: what lists and folders show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import TypeAdapter
 from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from serienmail.domain.audit import AuditRecord
 from serienmail.domain.errors import AlreadyExists, NotFound
 from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
+from serienmail.storage.audit import record_commands
 from serienmail.storage.database import Database
 from serienmail.storage.tables import mass_mail, stage
 
@@ -53,10 +55,12 @@ class MassMailStore:
         """Keep a new order; AlreadyExists if another one has its id. The same one again changes nothing."""
         number = select(func.coalesce(func.max(mass_mail.c.number), 0) + 1).scalar_subquery()
         status = Status(order=order, state=MassMailState.WAITING_FOR_PROCESSING)
-        row = {"id": order.id, "number": number, "created_by": order.created_by, "created_at": now, **_said(status)}
+        row = {"id": order.id, "number": number, "created_by": order.created_by, "created_at": now}
+        row |= {"topic": order.topic, **_said(status)}
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(mass_mail).values(row))
+                await record_commands(connection, [_start(order, now)])
         except IntegrityError:
             found = await self.find(order.id)
             if found is None:
@@ -68,10 +72,11 @@ class MassMailStore:
             ) from None
 
     async def record(self, said: Status) -> None:
-        """Keep what a workflow says; a version older than the kept one changes nothing."""
+        """Keep what a workflow says, with its records; a version older than the kept one changes only these."""
         newer = update(mass_mail).where(mass_mail.c.id == said.order.id, mass_mail.c.version < said.version)
         async with self._database.write() as connection:
             await connection.execute(newer.values(_said(said)))
+            await record_commands(connection, said.records)
 
     async def find(self, mass_mail_id: str) -> Listed | None:
         """One, or None."""
@@ -93,12 +98,17 @@ class MassMailStore:
         return [_from_row(row) for row in rows]
 
 
+def _start(order: MassMail, now: datetime) -> AuditRecord:
+    after = {"template": order.template, "selection": order.selection, "due": order.due}
+    return AuditRecord(at=now, by=order.created_by, act="start", about=order.id, after=after)
+
+
 def _said(status: Status) -> dict[str, object]:
     return {
         "name": status.order.name,
         "state": status.state,
         "version": status.version,
-        "status": _STATUS.dump_python(status, mode="json"),
+        "status": _STATUS.dump_python(replace(status, records=()), mode="json"),
     }
 
 

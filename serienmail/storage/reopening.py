@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
-from serienmail.storage.rows import rows_of
-from serienmail.storage.tables import contact, delivery, suppression
+from serienmail.storage.rows import rows_of, suppression_of
+from serienmail.storage.suppressions import hold_off_erasures
+from serienmail.storage.tables import contact, delivery, mass_mail
 
 _WANTED = (Exclusion.REMOVED_BY_HAND, Exclusion.IGNORED)
 """Reasons that are the author's own wish, not the recipient's state."""
@@ -18,13 +19,15 @@ async def reopen_stage(connection: AsyncConnection, key: StageKey, opted_in_only
 
     Rows sent or ever in doubt are never touched, and of several rows with one address one goes.
     """
+    await hold_off_erasures(connection)
     got_none = [DeliveryState.EXCLUDED, DeliveryState.FAILED, DeliveryState.REJECTED]
-    listed = exists().where(suppression.c.address_key == contact.c.address_key)
+    listed = suppression_of(contact.c.address_key, mass_mail.c.topic)
     again = (
         select(delivery.c.seq, contact.c.email, contact.c.address_key)
         .join(contact, contact.c.id == delivery.c.contact_id)
+        .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .where(rows_of(key), delivery.c.state.in_(got_none), ~delivery.c.doubted)
-        .where(delivery.c.reason.not_in(_WANTED), contact.c.address_key.is_not(null()), ~listed)
+        .where(delivery.c.reason.not_in(_WANTED), contact.c.address_key.is_not(null()), listed.is_(null()))
         .where(contact.c.opt_in if opted_in_only else true())
         .order_by(delivery.c.seq)
     )

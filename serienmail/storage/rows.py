@@ -1,12 +1,14 @@
-"""The conditions that say which rows of the ledger are meant."""
+"""The conditions that say which rows of the ledger are meant, and which entry of the suppression list."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, or_
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, or_, select
 
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.states import DeliveryState
-from serienmail.storage.tables import delivery, stage
+from serienmail.domain.suppression import ALL_TOPICS
+from serienmail.storage.tables import delivery, stage, suppression
 
 
 def stage_row(key: StageKey) -> ColumnElement[bool]:
@@ -29,3 +31,9 @@ def is_due(now: datetime) -> ColumnElement[bool]:
     deferred = and_(delivery.c.state == DeliveryState.DEFERRED, delivery.c.next_try_at <= now)
     its_time = or_(delivery.c.next_try_at.is_(None), delivery.c.next_try_at <= now)
     return or_(and_(delivery.c.state == DeliveryState.PENDING, its_time), deferred)
+
+
+def suppression_of(address_key: ColumnElement[Any], topic: ColumnElement[Any] | str) -> ScalarSelect[Any]:
+    """Why this address gets no mass mail of this topic; NULL if it does. The entry for all topics comes first."""
+    listed = and_(suppression.c.address_key == address_key, suppression.c.topic.in_([ALL_TOPICS, topic]))
+    return select(suppression.c.reason).where(listed).order_by(suppression.c.topic).limit(1).scalar_subquery()

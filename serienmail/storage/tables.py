@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, Text, text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -68,14 +68,49 @@ class ContactField(SQLModel, table=True):
 
 
 class Suppression(SQLModel, table=True):
-    """An address that gets no mass mail, whatever its contacts say."""
+    """An address that gets no mass mail, or none of one topic, whatever its contacts say."""
 
     __tablename__: ClassVar[str] = "suppression"
 
-    address_key: str = Field(primary_key=True)
-    reason: str  # unsubscribed, bounced, complained, by_hand
+    address_key: str = Field(primary_key=True)  # of an erased person: a keyed hash
+    topic: str = Field(default="", sa_column=Column(String, primary_key=True, server_default=""))  # empty: all
+    reason: str  # domain.suppression.SuppressionReason
     since: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     source: str = ""
+
+
+class Consent(SQLModel, table=True):
+    """What somebody agreed to or withdrew, append-only; the contact has the current answer."""
+
+    __tablename__: ClassVar[str] = "consent"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    contact_key: str = Field(index=True)
+    address_key: str | None = Field(default=None, index=True)
+    purpose: str  # domain.consent.Purpose
+    given: bool
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    source: str
+    proof: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+
+
+class ConsentRequest(SQLModel, table=True):
+    """Somebody who was asked for consent by mail, and what came of it."""
+
+    __tablename__: ClassVar[str] = "consent_request"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))  # in its link
+    contact_id: int = Field(sa_column=Column(BigKey, nullable=False, index=True))
+    contact_key: str
+    address_key: str  # that was asked: a contact with another one by now hasn't confirmed that
+    purpose: str  # domain.consent.Purpose
+    template: str  # name@revision
+    account: str
+    asked_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    handed_over_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    verdict: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))  # none: in doubt
+    confirmed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class TemplateRevision(SQLModel, table=True):
@@ -119,6 +154,7 @@ class StoredMassMail(SQLModel, table=True):
     id: str = Field(primary_key=True)
     number: int = Field(unique=True)  # short, for signed links
     name: str
+    topic: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))  # empty: none
     created_by: str = Field(index=True)
     status: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))  # domain.status.Status, with the order
     version: int = 0  # of the status: a late writer never overwrites a newer one
@@ -206,9 +242,30 @@ class Event(SQLModel, table=True):
     __table_args__ = (Index("event_of_delivery", "mass_mail_id", "stage", "seq", "kind"),)
 
 
+class Audit(SQLModel, table=True):
+    """Who commanded what, append-only, without an address."""
+
+    __tablename__: ClassVar[str] = "audit"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    version: int | None = None  # of the mass mail's status
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    by: str
+    act: str
+    about: str  # a mass mail's id, or what else was commanded
+    before: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+    after: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+    refused: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+
+    __table_args__ = (Index("audit_once", "about", "version", unique=True),)  # without a version: as often as written
+
+
 contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
 suppression = Suppression.__table__  # type: ignore[attr-defined]
+audit = Audit.__table__  # type: ignore[attr-defined]
+consent_request = ConsentRequest.__table__  # type: ignore[attr-defined]
+consent = Consent.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
 file = StoredFile.__table__  # type: ignore[attr-defined]
 selection = StoredSelection.__table__  # type: ignore[attr-defined]

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from serienmail.domain.delivery import CLAIM_TO_DOT, SliceJob
-from serienmail.storage.rows import rows_of
-from serienmail.storage.tables import contact, delivery, mass_mail, suppression
+from serienmail.storage.rows import rows_of, suppression_of
+from serienmail.storage.tables import contact, delivery, mass_mail
 
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts its sleep in the latter
 
@@ -32,13 +32,13 @@ class Wanted:
 def claimable(job: SliceJob) -> Select[Any]:
     """The slice's rows with what their mails need: the contact as it is now, and its suppression."""
     own = [delivery.c[name] for name in ("seq", "token", "attempts", "message_id", "dated_at", "doubted")]
-    own += [mass_mail.c.number, delivery.c.address_key.label("row_key"), suppression.c.reason.label("suppressed")]
+    own += [mass_mail.c.number, delivery.c.address_key.label("row_key")]
+    own.append(suppression_of(contact.c.address_key, mass_mail.c.topic).label("suppressed"))
     return (
         select(*own, contact)
         .select_from(delivery)
         .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .outerjoin(contact, contact.c.id == delivery.c.contact_id)
-        .outerjoin(suppression, suppression.c.address_key == contact.c.address_key)
         .where(rows_of(job.key), delivery.c.seq.between(job.range.first, job.range.last))
         .order_by(delivery.c.seq)
     )

@@ -12,6 +12,7 @@ from starter.commands.starting import excluded_rows
 from starter.commands.terminal import moment, say, say_json, say_table, words
 
 if TYPE_CHECKING:
+    from serienmail.domain.audit import AuditRecord
     from starter.overview import Report
 
 app = typer.Typer()
@@ -84,6 +85,32 @@ async def recipients(
         say_table(["recipient", "contact", "state", "when", "why"], rows, numbers=range(1))
     else:
         say("There are none.")
+
+
+@command(app, "audit")
+async def audit(
+    about: Annotated[str | None, typer.Argument(metavar="[ID]", help="A mass mail's id; all if not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Who commanded what, what it changed, and what was refused."""
+    async with open_database() as services:
+        found = await services.audit.of(about)
+    if json:
+        say_json(found)
+    elif found:
+        rows = [[moment(r.at), r.by, words(r.act), r.about, f"refused: {r.refused}" if r.refused else _changed(r)]
+                for r in found]  # fmt: skip
+        say_table(["when", "who", "what", "about", "outcome"], rows)
+    else:
+        say("Nothing was commanded yet.")
+
+
+def _changed(record: "AuditRecord") -> str:
+    """What differs, each as it was and as it is."""
+    return ", ".join(
+        f"{name} {record.before[name]} → {now}" if name in record.before else f"{name} {now}"
+        for name, now in record.after.items()
+    )
 
 
 def _show(report: "Report") -> None:

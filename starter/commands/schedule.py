@@ -57,26 +57,26 @@ async def list_schedules(json: Json = False) -> None:
 
 
 @command(app, "pause")
-async def pause(schedule_id: ScheduleId) -> None:
+async def pause(schedule_id: ScheduleId, by: By) -> None:
     """Start nothing until it is resumed; what was started goes on."""
     async with _open_schedules() as schedules:
-        await schedules.pause(schedule_id)
+        await schedules.pause(schedule_id, by)
     say(f"{schedule_id} is paused.")
 
 
 @command(app, "resume")
-async def resume(schedule_id: ScheduleId) -> None:
+async def resume(schedule_id: ScheduleId, by: By) -> None:
     """Go on at the next time."""
     async with _open_schedules() as schedules:
-        await schedules.resume(schedule_id)
+        await schedules.resume(schedule_id, by)
     say(f"{schedule_id} goes on.")
 
 
 @command(app, "remove")
-async def remove(schedule_id: ScheduleId) -> None:
+async def remove(schedule_id: ScheduleId, by: By) -> None:
     """Start nothing more; what was started goes on."""
     async with _open_schedules() as schedules:
-        await schedules.remove(schedule_id)
+        await schedules.remove(schedule_id, by)
     say(f"{schedule_id} is removed.")
 
 

@@ -118,7 +118,7 @@ async def _give(mass_mail_id: str, order: Callable[["MassMails"], Awaitable["Sta
 async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -> dict[str, object]:
     """What a whole order changes; its time only if it is another one, for a time can't be given again once it began."""
     order = (await mails.services.mass_mails.get(mass_mail_id)).order
-    _check_unchangeable(order, account=file.account, measured=file.measured, copies=file.copies)
+    _check_unchangeable(order, file)
     follow_ups = await store_follow_ups(mails, file)
     composed = await compose(
         mails.services, replace(order, template=file.template or order.template, follow_ups=follow_ups), file.letter
@@ -134,6 +134,9 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
     }
 
 
-def _check_unchangeable(order: MassMail, account: str | None, measured: bool, copies: bool) -> None:
-    if account not in (None, order.account) or (measured, copies) != (order.measured, order.copies):
-        raise InvalidOrder("The account, 'measured' and 'copies' of a mass mail can't be changed; start another one.")
+def _check_unchangeable(order: MassMail, file: OrderFile) -> None:
+    same = file.account in (None, order.account) and file.topic in (None, order.topic)
+    if not same or (file.measured, file.copies) != (order.measured, order.copies):
+        raise InvalidOrder(
+            "Account, topic, 'measured' and 'copies' of a mass mail can't be changed; start another one."
+        )

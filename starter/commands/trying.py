@@ -90,10 +90,11 @@ async def _meant(
     found = await services.templates.get(await services.templates.newest(written.template))
     if not found.ref.is_of_one_mass_mail:
         found = letter.sent_by(letter.apply(found), sender_known(services, by))
-    return found, account or written.account or _only_account(services), letter.files
+    return found, account or written.account or only_account(services), letter.files
 
 
-def _only_account(services: "Services") -> str:
+def only_account(services: "Services") -> str:
+    """The account to send from if none is named; InvalidOrder if that can't be told."""
     names = sorted(services.settings.accounts)
     if len(names) != 1:
         raise InvalidOrder(f"Name a sending account with --account; there are: {', '.join(names) or 'none yet'}.")

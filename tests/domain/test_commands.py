@@ -22,6 +22,7 @@ from serienmail.domain.commands import (
     refusal,
 )
 from serienmail.domain.mass_mail import Audience, FollowUp
+from serienmail.domain.rights import Users
 from serienmail.domain.states import MassMailState
 from tests.builders import NOON, an_order
 
@@ -40,7 +41,7 @@ def a_stage(number: int, phase: Phase, **changes: Any) -> StageStatus:
 def a_situation(*stages: StageStatus, state: MassMailState = MassMailState.SCHEDULED, **changes: Any) -> Situation:
     order = an_order(due=NOON + HOUR, follow_ups=(RULE,) * (len(stages) - 1))
     by_number = {stage.number: stage for stage in stages}
-    situation = Situation(order=order, state=state, stages=by_number, now=NOON, administrators=("root",))
+    situation = Situation(order=order, state=state, stages=by_number, now=NOON, users=Users(administrators=("root",)))
     return replace(situation, **changes)
 
 

@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.states import MassMailState
 from tests.starter.command_line import CommandLine, Ran, installation
-from tests.world import AUTUMN, DAY
+from tests.world import AUTUMN, DAY, OWNER
 
 ORDER = """
 name = "Weekly"
@@ -53,7 +53,15 @@ async def test_a_schedule_starts_a_mass_mail_while_the_last_one_is_still_followi
     assert len(world.received()) == 4
     listed = (await serienmail("schedule", "list", "--json")).document
     assert [(entry["id"], entry["cron"], entry["paused"]) for entry in listed] == [("weekly", "0 9 * * 1", False)]
-    assert [(await serienmail("schedule", word, "weekly")).code for word in ("pause", "resume", "remove")] == [0, 0, 0]
+    for by, word, code in (("eve", "pause", 1), ("root", "resume", 1), ("root", "pause", 0)):
+        ran = await serienmail("schedule", word, "weekly", "--by", by, SERIENMAIL_ADMINISTRATORS='["root"]')
+        assert ran.code == code, ran.err
+    assert [(await serienmail("schedule", word, "weekly")).code for word in ("resume", "remove")] == [0, 0]
+    audit = (await serienmail("audit", "recurring-mass-mail/weekly", "--json")).document
+    assert [(entry["by"], entry["act"], not entry["refused"]) for entry in audit] == [
+        (OWNER, "start", True), ("eve", "pause", False), ("root", "resume", False), ("root", "pause", True),
+        (OWNER, "resume", True), (OWNER, "remove", True),
+    ]  # fmt: skip
     gone = await serienmail("schedule", "pause", "weekly")
     assert (gone.code, "There is no schedule 'weekly'" in gone.err) == (1, True)
 

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 
 from serienmail.storage.database import Database
 from serienmail.storage.tables import delivery, event, mass_mail, suppression
-from serienmail.storage.tracking import MOST_EVENTS, Tracking
+from serienmail.storage.tracking import MOST_EVENTS, Recipient, Tracking
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANNA = "anna@example.org"
@@ -144,4 +144,4 @@ async def test_the_recipient_of_a_mail_is_its_address_as_the_crm_wrote_it(
     database: Database, tracking: Tracking
 ) -> None:
     await a_mail(database, "m1", 1, "sent")
-    assert await tracking.recipient_of(1, 0, 1) == "Anna@example.org"
+    assert await tracking.recipient_of(1, 0, 1) == Recipient("Anna@example.org", topic="")

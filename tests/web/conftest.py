@@ -14,10 +14,12 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import insert
 
+from serienmail.domain.consent import Asked
 from serienmail.mailing.links import Links
 from serienmail.settings import Settings
 from serienmail.storage.database import Database
 from serienmail.storage.tables import delivery, mass_mail
+from serienmail.storage.tracking import Recipient
 from web.app import compose, create_app
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -56,10 +58,23 @@ class BrokenRecords:
     async def opened(self, *_of_mail: object) -> None:
         raise OSError("disk full")
 
-    async def recipient_of(self, *_of_mail: object) -> str | None:
+    async def recipient_of(self, *_of_mail: object) -> Recipient | None:
         raise OSError("disk full")
 
-    async def unsubscribed(self, *_of_mail: object) -> bool:
+    async def unsubscribed(self, *_of_mail: object, everything: bool = False) -> bool:
+        raise OSError("disk full")
+
+    async def subscribed(self, *_of_mail: object) -> bool:
+        raise OSError("disk full")
+
+
+class BrokenConfirmations:
+    """Storage that fails each time."""
+
+    async def find(self, number: int) -> Asked | None:
+        raise OSError("disk full")
+
+    async def confirm(self, number: int, at: datetime) -> Asked | None:
         raise OSError("disk full")
 
 
@@ -71,16 +86,16 @@ async def no_answer() -> None:
 @pytest.fixture
 async def broken(links: Links) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application whose storage fails."""
-    async with served(create_app(links, BrokenRecords(), no_answer)) as client:
+    async with served(create_app(links, BrokenRecords(), BrokenConfirmations(), no_answer)) as client:
         yield client
 
 
-async def a_mass_mail(database: Database, *mails: dict[str, Any]) -> None:
+async def a_mass_mail(database: Database, *mails: dict[str, Any], topic: str = "") -> None:
     """Mass mail number 1 with these mails, to Anna and sent unless told otherwise; ``seq`` counts from 1."""
     now = datetime(2026, 3, 2, 12, tzinfo=UTC)
     order = {
         "id": "m1", "number": 1, "name": "Herbst", "created_by": "anna", "status": {}, "version": 0,
-        "state": "sending", "created_at": now,
+        "state": "sending", "created_at": now, "topic": topic,
     }  # fmt: skip
     mail = {
         "mass_mail_id": "m1", "stage": 0, "contact_id": 1, "address": "anna@example.org",

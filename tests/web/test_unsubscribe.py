@@ -8,9 +8,9 @@ from sqlalchemy import select
 
 from serienmail.mailing.links import Links, MailRef
 from serienmail.storage.database import Database
-from serienmail.storage.tables import delivery, event, suppression
+from serienmail.storage.tables import consent, delivery, event, suppression
 from tests.web.conftest import a_mass_mail
-from web.unsubscribe import masked
+from web.pages import masked
 
 MAIL = MailRef(number=1, stage=0, seq=1)
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -71,12 +71,60 @@ async def test_an_opt_out_stops_what_is_due_and_leaves_what_is_sent(
     assert found == [("sent", ""), ("handing_over", "")] + [("excluded", "unsubscribed")] * 2
 
 
+async def entries(database: Database) -> list[Any]:
+    """The suppression list: address and topic."""
+    async with database.read() as connection:
+        listed = select(suppression.c.address_key, suppression.c.topic).order_by(suppression.c.topic)
+        return list((await connection.execute(listed)).all())
+
+
+async def test_the_page_of_a_mail_with_a_topic_offers_the_topic_and_all(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    await a_mass_mail(database, {}, topic="Wein & Messen")
+    asked = (await client.get(links.unsubscribe_url(MAIL))).text
+    assert asked.count("<button") == 2
+    assert "Nichts mehr zu „Wein &amp; Messen“" in asked
+    one_click = await client.post(links.unsubscribe_url(MAIL), data=ONE_CLICK)
+    assert "nichts mehr zu „Wein &amp; Messen“" in one_click.text
+    assert await entries(database) == [("anna@example.org", "Wein & Messen")]
+    everything = await client.post(f"{links.unsubscribe_url(MAIL)}/all")
+    assert "keine Serien-E-Mails mehr." in everything.text
+    assert await entries(database) == [("anna@example.org", ""), ("anna@example.org", "Wein & Messen")]
+
+
+async def test_who_unsubscribed_by_mistake_subscribes_again(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    await a_mass_mail(database, {}, topic="Wein")
+    for way in ("", "/all"):
+        done = await client.post(f"{links.unsubscribe_url(MAIL)}{way}")
+        assert "/again" in done.text
+    for _twice in range(2):
+        again = await client.post(f"{links.unsubscribe_url(MAIL)}/again", headers={"Accept-Language": "en"})
+        assert (again.status_code, "You are subscribed again" in again.text) == (200, True)
+    assert await entries(database) == []
+    async with database.read() as connection:
+        answers = await connection.execute(select(consent.c.given, consent.c.source).order_by(consent.c.id))
+        assert [tuple(row) for row in answers] == [(False, "link"), (False, "link"), (True, "link")]
+
+
+async def test_opening_the_address_of_an_answer_asks_again_and_changes_nothing(
+    client: httpx.AsyncClient, database: Database, links: Links
+) -> None:
+    await a_mass_mail(database, {})
+    for way in ("all", "again"):
+        answer = await client.get(f"{links.unsubscribe_url(MAIL)}/{way}")
+        assert (answer.status_code, "<button" in answer.text) == (200, True)
+    assert await entries(database) == []
+
+
 async def test_a_bad_token_is_a_page_with_one_sentence(
     client: httpx.AsyncClient, database: Database, links: Links
 ) -> None:
     await a_mass_mail(database, {})
     pixel_token = links.pixel_url(MAIL).removeprefix("/o/").removesuffix(".gif")
-    for path in ("/u/guessed", f"/u/{pixel_token}", links.unsubscribe_url(MailRef(1, 0, 99))):
+    for path in ("/u/guessed", f"/u/{pixel_token}", links.unsubscribe_url(MailRef(1, 0, 99)), "/u/guessed/all"):
         for method in ("GET", "POST"):
             answer = await client.request(method, path, headers={"Accept-Language": "de"})
             assert answer.status_code == 404

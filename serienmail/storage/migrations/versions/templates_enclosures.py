@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'templates_enclosures'
-down_revision = '0001'
+down_revision = 'consent_requests'
 branch_labels = None
 depends_on = None
 

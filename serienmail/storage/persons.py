@@ -1,0 +1,163 @@
+"""All that is known about one person, by their mail address: to be handed out, or to be erased."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serienmail.domain.audit import AuditRecord
+from serienmail.domain.delivery import HAND_OVER_LIMIT
+from serienmail.domain.erasure import forgotten
+from serienmail.domain.errors import CommandRefused
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
+from serienmail.storage.audit import record_commands
+from serienmail.storage.database import Database
+from serienmail.storage.suppressions import lock_for_erasure, suppress
+from serienmail.storage.tables import (
+    consent,
+    consent_request,
+    contact,
+    delivery,
+    event,
+    mass_mail,
+    selection,
+    suppression,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much was erased: contacts, rows of the ledger, answers about consent, and stored selections changed."""
+
+    contacts: int
+    mails: int
+    consents: int
+    selections: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """ids, keys: of the contacts with this address, ours and the CRM's."""
+
+    address_key: str
+    ids: Sequence[int]
+    keys: Sequence[str]
+
+    @property
+    def mails(self) -> ColumnElement[bool]:
+        return or_(delivery.c.address_key == self.address_key, delivery.c.contact_id.in_(self.ids))
+
+    @property
+    def events(self) -> ColumnElement[bool]:
+        same = [event.c[name] == delivery.c[name] for name in ("mass_mail_id", "stage", "seq")]
+        return exists().where(and_(*same, self.mails))
+
+    @property
+    def consents(self) -> ColumnElement[bool]:
+        return or_(consent.c.address_key == self.address_key, consent.c.contact_key.in_(self.keys))
+
+    @property
+    def requests(self) -> ColumnElement[bool]:
+        theirs = consent_request.c.contact_id.in_(self.ids)
+        return or_(consent_request.c.address_key == self.address_key, theirs)
+
+
+class PersonStore:
+    """A person is everybody with the same address: where several contacts share it, they go together."""
+
+    def __init__(self, database: Database, address_hash: AddressHash) -> None:
+        self._database = database
+        self._hash = address_hash
+
+    async def export(self, address_key: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Everything known, as rows: contacts, suppressions, consents, requests for them, mails, events."""
+        async with self._database.read() as connection:
+            person = await _find(connection, address_key)
+            listed = suppression.c.address_key.in_([address_key, self._hash(address_key)])
+            mails = select(delivery, mass_mail.c.name.label("mass_mail")).join(
+                mass_mail, mass_mail.c.id == delivery.c.mass_mail_id
+            )
+            known: dict[str, Select[Any]] = {
+                "contacts": select(contact).where(contact.c.id.in_(person.ids)),
+                "suppressions": select(suppression).where(listed).order_by(suppression.c.reason),
+                "consents": select(consent).where(person.consents).order_by(consent.c.id),
+                "consent_requests": select(consent_request).where(person.requests).order_by(consent_request.c.id),
+                "mails": mails.where(person.mails).order_by(delivery.c.mass_mail_id, delivery.c.stage),
+                "events": select(event).where(person.events).order_by(event.c.id),
+            }
+            rows = {name: (await connection.execute(query)).mappings().all() for name, query in known.items()}
+        return {name: [dict(row) for row in found] for name, found in rows.items()}
+
+    async def erase(self, address_key: str, by: str, now: datetime) -> Erased:
+        """Leave nothing but a keyed hash on the suppression list, and ledger rows of nobody. Safe to repeat.
+
+        by: the user id for the record of commands, which tells how much was erased and not whose.
+        One transaction, so that no mail goes out to somebody who was told that nothing is known any more.
+        CommandRefused while a mail server's answer may still come, for it would bring the address back.
+        """
+        async with self._database.write() as connection:
+            await lock_for_erasure(connection)
+            person = await _find(connection, address_key)
+            await self._leave_a_hash(connection, address_key, now)
+            await _refuse_while_in_hand(connection, person, now)
+            await connection.execute(update(event).where(person.events).values(detail=""))
+            mails = await _erase_mails(connection, person, now)
+            await connection.execute(delete(consent_request).where(person.requests))
+            consents = await connection.execute(delete(consent).where(person.consents))
+            contacts = await connection.execute(delete(contact).where(contact.c.id.in_(person.ids)))
+            selections = await _erase_selections(connection, person)
+            erased = Erased(contacts.rowcount, mails, consents.rowcount, selections)
+            record = AuditRecord(at=now, by=by, act="erase", about="person", after=asdict(erased))
+            await record_commands(connection, [record])
+            return erased
+
+    async def _leave_a_hash(self, connection: AsyncConnection, address_key: str, now: datetime) -> None:
+        await connection.execute(delete(suppression).where(suppression.c.address_key == address_key))
+        erased = Suppression(address_key=self._hash(address_key), reason=SuppressionReason.ERASED, since=now)
+        await suppress(connection, [erased])
+
+
+async def _find(connection: AsyncConnection, address_key: str) -> _Person:
+    found = await connection.execute(select(contact.c.id, contact.c.key).where(contact.c.address_key == address_key))
+    rows = found.all()
+    return _Person(address_key, [row.id for row in rows], [row.key for row in rows])
+
+
+async def _refuse_while_in_hand(connection: AsyncConnection, person: _Person, now: datetime) -> None:
+    key = (delivery.c.mass_mail_id, delivery.c.stage, delivery.c.seq)
+    rows = select(delivery.c.state, delivery.c.handed_over_at).where(person.mails).order_by(*key).with_for_update()
+    undecided = (*OPEN_STATES, DeliveryState.HANDING_OVER, DeliveryState.UNKNOWN)
+    for row in (await connection.execute(rows)).all():
+        if row.state in undecided and row.handed_over_at and row.handed_over_at > now - HAND_OVER_LIMIT:
+            minutes = HAND_OVER_LIMIT.seconds // 60
+            raise CommandRefused(f"A mail to this address was just handed over; erase it in {minutes} minutes.")
+
+
+async def _erase_mails(connection: AsyncConnection, person: _Person, now: datetime) -> int:
+    """What is due is excluded, what was in doubt stays so, and all lose whom they went to."""
+    gone = {"reason": Exclusion.CONTACT_GONE, "finished_at": now}
+    undecided = (*OPEN_STATES, DeliveryState.HANDING_OVER)
+    handed_over = or_(delivery.c.doubted, delivery.c.state == DeliveryState.HANDING_OVER)
+    doubt = update(delivery).where(person.mails, delivery.c.state.in_(undecided), handed_over)
+    await connection.execute(doubt.values(state=DeliveryState.UNKNOWN, doubted=True, **gone))
+    due = update(delivery).where(person.mails, delivery.c.state.in_(OPEN_STATES))
+    await connection.execute(due.values(state=DeliveryState.EXCLUDED, **gone))
+    # the contact's id goes as well: SQLite gives it to the next contact
+    nobody = {"address": "", "address_key": None, "contact_id": 0, "reply": ""}
+    return (await connection.execute(update(delivery).where(person.mails).values(nobody))).rowcount
+
+
+async def _erase_selections(connection: AsyncConnection, person: _Person) -> int:
+    changed = 0
+    for row in (await connection.execute(select(selection))).all():
+        definition = forgotten(row.definition, person.address_key, person.keys)
+        if definition != row.definition:
+            changed += 1
+            this = update(selection).where(selection.c.id == row.id)
+            await connection.execute(this.values(definition=definition))  # its id stays: orders name it
+    return changed

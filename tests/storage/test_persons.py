@@ -1,0 +1,163 @@
+"""A person's data is handed out complete, and erased without a trace but a keyed hash."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlmodel import SQLModel
+
+from serienmail.domain.criteria import where
+from serienmail.domain.delivery import HAND_OVER_LIMIT, Answer, StageKey, Verdict, outcome
+from serienmail.domain.errors import CommandRefused
+from serienmail.domain.selection import Selection
+from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
+from serienmail.storage.contacts import ContactStore
+from serienmail.storage.database import Database
+from serienmail.storage.ledger import Ledger
+from serienmail.storage.loading import RecipientStore
+from serienmail.storage.mass_mails import MassMailStore
+from serienmail.storage.persons import Erased, PersonStore
+from serienmail.storage.selections import SelectionStore
+from serienmail.storage.suppressions import SuppressionStore
+from serienmail.storage.tables import consent_request, delivery, event, suppression
+from serienmail.storage.tracking import Tracking
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, an_order, claim, states
+
+HASH = AddressHash(b"k" * 32)
+WANDA = a_contact(
+    1, key="crm-4711", email="Wanda.Wunderlich@example.org", first_name="Wanda", last_name="Wunderlich",
+    company="Wunderlich KG", attributes={"hobby": "Wunderkerzen"},
+)  # fmt: skip
+ADDRESS = "wanda.wunderlich@example.org"
+TRACES = ("wanda", "wunder", "crm-4711")
+LATER = NOON + HAND_OVER_LIMIT
+
+
+async def everywhere(database: Database) -> Ledger:
+    """Wanda has got a mail and opened it, one is due to her, a third is due about a topic that she left."""
+    ledger = await an_open_stage(database, [WANDA, a_contact(2, key="z")])  # saved in the order of their keys
+    for verdict in (Verdict.ACCEPTED, Verdict.ACCEPTED):
+        claimed = await claim(ledger, a_job(), NOON)
+        assert claimed is not None
+        await ledger.record(outcome(claimed, Answer(verdict, f"250 ok {claimed.address}"), NOON))
+    tracking = Tracking(database)
+    await tracking.opened(1, 0, 1, NOON)
+    for mass_mail_id, topic in (("due", ""), ("wine", "Wine")):
+        await MassMailStore(database).create(an_order(id=mass_mail_id, topic=topic), NOON)
+        await RecipientStore(database).load(a_load(key=StageKey(mass_mail_id, 0), topic=topic), NOON)
+    await tracking.unsubscribed(3, 0, 1, NOON)
+    late = {"kind": "late_reply", "mass_mail_id": "autumn", "stage": 0, "seq": 1, "at": NOON, "detail": ADDRESS}
+    async with database.write() as connection:
+        await connection.execute(insert(event).values(late))
+    asked = {
+        "contact_id": 1, "contact_key": WANDA.key, "address_key": ADDRESS, "purpose": "tracking", "template": "ask@1",
+        "account": "main", "asked_at": NOON, "expires_at": LATER,
+    }  # fmt: skip
+    async with database.write() as connection:
+        await connection.execute(insert(consent_request).values(asked))
+    await SelectionStore(database).save(Selection(where("email").eq(ADDRESS) | where("key").in_("crm-4711", "2")))
+    by_hand = Suppression(address_key=ADDRESS, topic="Beer", reason=SuppressionReason.BY_HAND, since=NOON)
+    await SuppressionStore(database, HASH).add([by_hand], NOON)
+    return ledger
+
+
+async def traces(database: Database) -> list[tuple[str, str]]:
+    """Every table and text of the whole database that tells of Wanda."""
+    found = []
+    async with database.read() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            for row in await connection.execute(select(table)):
+                found += [(table.name, str(value)) for value in row if any(t in str(value).lower() for t in TRACES)]
+    return found
+
+
+async def test_nothing_in_any_table_tells_of_an_erased_person(database: Database) -> None:
+    await everywhere(database)
+    planted = {table for table, _ in await traces(database)}
+    assert planted == {"contact", "consent", "consent_request", "delivery", "event", "selection", "suppression"}
+    persons = PersonStore(database, HASH)
+    assert await persons.erase(ADDRESS, "root", LATER) == Erased(contacts=1, mails=3, consents=3, selections=1)
+    assert await traces(database) == []
+    async with database.read() as connection:
+        assert (await connection.execute(select(suppression.c.address_key))).scalars().all() == [HASH(ADDRESS)]
+    assert await persons.erase(ADDRESS, "root", LATER) == Erased(0, 0, 0, 0)
+    assert await traces(database) == []
+
+
+async def test_what_is_due_to_an_erased_person_is_excluded_and_what_was_sent_still_counts(database: Database) -> None:
+    ledger = await everywhere(database)
+    await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
+    assert await states(database) == ["sent", "sent"]
+    assert await states(database, StageKey("due", 0)) == ["excluded:contact_gone", "pending"]
+    counts = await ledger.counts(KEY)
+    assert (counts.opened, counts.not_opened) == (1, 1)
+    assert await ledger.reopen(StageKey("due", 0), True) == 0
+
+
+async def test_an_erased_person_s_mails_never_become_the_next_contact_s(database: Database) -> None:
+    ledger = await an_open_stage(database, [a_contact(1), WANDA])
+    await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
+    await ContactStore(database, HASH).save([a_contact(3)])  # SQLite gives it the id that is free
+    assert await ledger.reopen(KEY, True) == 0
+    assert await states(database) == ["pending", "excluded:contact_gone"]
+
+
+async def test_an_erased_person_who_is_imported_again_gets_no_mail(database: Database) -> None:
+    await everywhere(database)
+    await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
+    await ContactStore(database, HASH).save([WANDA])
+    assert (await RecipientStore(database).preview(a_load())).excluded == {"suppressed": 1}
+
+
+@pytest.mark.parametrize("state", ["handing_over", "deferred", "unknown"])
+async def test_erasing_waits_for_a_mail_server_that_may_still_answer(database: Database, state: str) -> None:
+    ledger = await an_open_stage(database, [WANDA])
+    await claim(ledger, a_job(), NOON)
+    async with database.write() as connection:
+        await connection.execute(update(delivery).values(state=state))
+    persons = PersonStore(database, HASH)
+    with pytest.raises(CommandRefused, match="erase it in 20 minutes"):
+        await persons.erase(ADDRESS, "root", LATER - timedelta(seconds=1))
+    assert await states(database) == [state]
+    assert (await persons.erase(ADDRESS, "root", LATER)).mails == 1
+    assert (await states(database))[0].startswith("excluded" if state == "deferred" else "unknown")
+
+
+async def test_a_row_that_was_ever_in_doubt_is_never_called_excluded(database: Database) -> None:
+    await an_open_stage(database, [WANDA])
+    async with database.write() as connection:
+        await connection.execute(update(delivery).values(state="deferred", doubted=True))
+    await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
+    assert await states(database) == ["unknown:contact_gone"]
+
+
+async def test_an_erasure_leaves_no_trace_whatever_else_happens_at_the_same_time(database: Database) -> None:
+    await everywhere(database)
+    await MassMailStore(database).create(an_order(id="new"), NOON)
+    tracking, recipients = Tracking(database), RecipientStore(database)
+    await asyncio.gather(
+        *(tracking.unsubscribed(number, 0, 1, NOON, everything=True) for number in (1, 2, 3)),
+        *(recipients.load(a_load(key=StageKey("new", 0), revision=revision), NOON) for revision in (1, 2)),
+        PersonStore(database, HASH).erase(ADDRESS, "root", LATER),
+        *(tracking.subscribed(number, 0, 1, NOON) for number in (1, 2, 3)),
+        recipients.load(a_load(key=StageKey("new", 0), revision=3), NOON),
+    )
+    assert await traces(database) == []
+
+
+async def test_an_export_has_everything_that_an_erasure_takes(database: Database) -> None:
+    await everywhere(database)
+    known: Any = await PersonStore(database, HASH).export(ADDRESS)
+    assert [row["key"] for row in known["contacts"]] == ["crm-4711"]
+    assert known["contacts"][0]["attributes"] == {"hobby": "Wunderkerzen"}
+    assert [(row["topic"], row["reason"]) for row in known["suppressions"]] == [
+        ("Beer", "by_hand"), ("Wine", "unsubscribed"),
+    ]  # fmt: skip
+    assert [row["purpose"] for row in known["consents"]] == ["mass_mail", "tracking", "mass_mail"]
+    assert [row["purpose"] for row in known["consent_requests"]] == ["tracking"]
+    assert [row["mass_mail_id"] for row in known["mails"]] == ["autumn", "due", "wine"]
+    assert [row["kind"] for row in known["events"]] == ["opened", "unsubscribed", "late_reply"]
+    nobody = await PersonStore(database, HASH).export("nobody@example.org")
+    assert not any(nobody.values())
