@@ -15,7 +15,8 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
-from benchmarks.throughput.message import ACCOUNT, LINK_KEY, SENDER, TEMPLATE, person
+from benchmarks.people import make_people
+from benchmarks.throughput.message import ACCOUNT, LINK_KEY, SENDER, TEMPLATE
 from benchmarks.throughput.processes import Processes, cpu_seconds, largest_mb, workers
 from benchmarks.throughput.receiving import Received, Sink
 from serienmail.domain.errors import EnvironmentFault
@@ -31,7 +32,6 @@ from starter.temporal_server import start_temporal
 from workflows.names import SEND_QUEUE
 
 _ID = "benchmark"
-_IMPORTED_AT_ONCE = 10_000
 _READY_WITHIN = 60.0
 _STUCK = (MassMailState.STOPPED, MassMailState.INCOMPLETE, MassMailState.INCOMPLETE_WITH_ERRORS)
 
@@ -112,9 +112,7 @@ async def _migrate(settings: Settings) -> None:
 async def _import(mails: MassMails, count: int) -> None:
     if await mails.services.contacts.count():
         raise EnvironmentFault("The database holds contacts, who would all get a mail; give an empty one.")
-    for first in range(1, count + 1, _IMPORTED_AT_ONCE):
-        numbers = range(first, min(first + _IMPORTED_AT_ONCE, count + 1))
-        await mails.services.contacts.save([person(number) for number in numbers])
+    await make_people(mails.services.database, count)
     await mails.services.templates.add(TEMPLATE, datetime.now(UTC))
 
 

@@ -134,7 +134,9 @@ class RecipientStore:
         if load.ignore is not None:
             ignored = _matching(await self._selections.criterion(load.ignore), fields)
         reason, faults = _reason(load, ignored).label("own_reason"), fault(requirements).label("fault")
-        return _judged(source.add_columns(reason, faults))
+        # joined, not asked for by a subquery: PostgreSQL would ask each contact six times
+        listed = source.outerjoin(suppression, suppression.c.address_key == contact.c.address_key)
+        return _judged(listed.add_columns(reason, faults))
 
 
 def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,7 +165,7 @@ def _judged(source: Select[Any]) -> Select[Any]:
 
 def _reason(load: Load, ignored: ColumnElement[bool] | None) -> ColumnElement[str]:
     """A contact's own reason, in the order of precedence; '' for none."""
-    listed = select(suppression.c.reason).where(suppression.c.address_key == contact.c.address_key).scalar_subquery()
+    listed = suppression.c.reason
     conditions: list[tuple[ColumnElement[bool], Exclusion]] = [
         (contact.c.email == "", Exclusion.NO_ADDRESS),
         (contact.c.address_key.is_(null()), Exclusion.INVALID_ADDRESS),
