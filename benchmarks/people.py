@@ -12,7 +12,8 @@ _MAKE = """
 INSERT INTO contact (key, salutation, title, first_name, last_name, company, email, address_key, postcode, city,
                      language, owner, time_zone, opt_in, tracking, attributes, imported_at)
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
-SELECT CAST(n AS TEXT), CASE n % 2 WHEN 0 THEN 'Frau' ELSE 'Herr' END, '', CASE n % 2 WHEN 0 THEN 'Käthe' ELSE 'Jörg' END,
+SELECT CAST(n AS TEXT),
+       CASE n % 2 WHEN 0 THEN 'Frau' ELSE 'Herr' END, '', CASE n % 2 WHEN 0 THEN 'Käthe' ELSE 'Jörg' END,
        'Person' || n, '', 'person' || n || '@example.org', 'person' || n || '@example.org', '', 'Ort ' || (n % 1000),
        'de', '', '', true, false, :attributes, :now
 FROM numbers
@@ -35,9 +36,8 @@ def person(number: int) -> ContactRow:
 
 async def make_people(database: Database, count: int) -> None:
     """Everybody from 1 to ``count``, as if imported."""
-    make = text(_MAKE).bindparams(
-        bindparam("count", count), bindparam("attributes", {}, Document), bindparam("now", datetime.now(UTC), UtcDateTime)
-    )
+    now = bindparam("now", datetime.now(UTC), UtcDateTime)
+    make = text(_MAKE).bindparams(now, bindparam("count", count), bindparam("attributes", {}, Document))
     async with database.write() as connection:
         await connection.execute(make)
     async with database.write() as connection:

@@ -51,6 +51,7 @@ class Sent:
     """seconds: from the order to its end, loading included. cpu_seconds: of all workers in that time.
 
     rss_mb: of the largest worker. duplicates: mails beyond each recipient's one. lost: recipients without their mail.
+    max_events: of the workflow run with the longest history.
     """
 
     seconds: float
@@ -58,6 +59,7 @@ class Sent:
     rss_mb: float
     duplicates: int
     lost: int
+    max_events: int
 
 
 async def send(options: Options, sink: Sink, database_url: str, folder: Path) -> Sent:
@@ -151,7 +153,14 @@ async def _measured(mails: MassMails, processes: Processes, count: int, sink: Si
         rss_mb=largest_mb(processes),
         duplicates=max(sent - once, received.messages - sent, received.messages - received.distinct, 0),
         lost=count - min(once, received.distinct),
+        max_events=await _longest_history(mails.temporal),
     )
+
+
+async def _longest_history(client: Client) -> int:
+    """Runs that continued as new count by themselves."""
+    runs = [client.get_workflow_handle(run.id, run_id=run.run_id) async for run in client.list_workflows()]
+    return max([(await run.describe()).history_length for run in runs], default=0)
 
 
 async def _until_over(mails: MassMails, processes: Processes) -> None:
