@@ -32,9 +32,8 @@ class Frame:
     def __init__(self, literals: Sequence[str], order: Sequence[int]) -> None:
         first, *others = ["\n".join(_lines(literal)) for literal in literals]
         self._room = _room([first, *others])
-        start = _Literal(first, is_last=not others)
-        self._column, octets = start.after(0)
-        self._start = octets + start.rest
+        start = _Literal(f"\n{first}", is_last=not others)  # no hole before it: its lines are whole
+        self._column, self._start = start.last_column, start.rest.removeprefix(b"\r\n")
         after = [_Literal(text, is_last=number == len(others)) for number, text in enumerate(others, 1)]
         self._holes = list(zip(order, after, strict=True))
 
@@ -60,23 +59,23 @@ class Frame:
 class _Literal:
     """The text after a hole: up to the end of its line, and the lines after it, if the line ends, encoded."""
 
-    __slots__ = ("_column_at_the_end", "_tail", "ends", "ends_at_once", "kept", "rest")
+    __slots__ = ("_tail", "ends", "ends_at_once", "kept", "last_column", "rest")
 
     def __init__(self, text: str, *, is_last: bool) -> None:
         self._tail, line_end, following = text.partition("\n")
         self.ends = is_last or line_end != ""
         self.ends_at_once = self.ends and self._tail == ""  # what fills the hole before it is the last of its line
         self.kept: dict[int, tuple[int, bytes]] = {}
-        self._column_at_the_end, self.rest = 0, b""
+        self.last_column, self.rest = 0, b""
         if line_end:
             *lines, begun = following.split("\n")
-            self._column_at_the_end, octets = (0, _line(begun)) if is_last else _continued(begun, 0)
+            self.last_column, octets = (0, _line(begun)) if is_last else _continued(begun, 0)
             self.rest = b"\r\n".join([b"", *map(_line, lines), octets])
 
     def after(self, column: int) -> tuple[int, bytes]:
         """Without ``rest``, where the line holds so many characters already; how many its last line holds then."""
         after, octets = _continued(self._tail, column, is_last=self.ends)
-        self.kept[column] = self._column_at_the_end if self.ends else after, octets
+        self.kept[column] = self.last_column if self.ends else after, octets
         return self.kept[column]
 
 

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from serienmail.mailing.quoted_printable import Frame, quoted_printable
 
-LITERALS = st.text("ab .=\tü€\n\r>\x01\0", max_size=60) | st.text("xy z", max_size=600) | st.sampled_from(["", "."])
+LITERALS = (
+    st.text("ab .=\tü€\n\r>\x01\0", max_size=60)
+    | st.text("xy>ü", max_size=600)
+    | st.sampled_from(["", ".", "ü" * 501])
+)
 FILLINGS = st.text(max_size=10) | st.text("ab .=ü", min_size=1, max_size=120) | st.sampled_from([".", "=", "x" * 75])
 
 
@@ -34,6 +38,7 @@ def whole(literals: Sequence[str], order: Sequence[int], fillings: Sequence[str]
 @example((["x" * 74, ".\n", ""], [0, 0], ["ü"]))
 @example((["", " ", "\t\n"], [0, 0], ["a "]))
 @example((["", "\0"], [0], ["."]))
+@example((["ü" * 501 + "\n", "x\n" + "ü" * 501], [0], ["."]))
 def test_what_is_encoded_piece_by_piece_has_the_bytes_of_the_whole(case: Case) -> None:
     literals, order, fillings = case
     frame = Frame(literals, order)
