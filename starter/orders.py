@@ -1,9 +1,10 @@
 """Preparing an order before anything is started: names become revisions, mistakes are found, people are counted."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from activities.checks import by_placeholder, unfilled
+from activities.checks import faulty
 from serienmail.domain.delivery import Counts
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.loading import Load, Loaded, first_load
@@ -54,17 +55,22 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
     fields = await services.contacts.fields()
     for name in load.templates:
         check_placeholders(await services.templates.get(TemplateRef.parse(name)), fields)
-    counts, missing = await _counted(services, load)
+    found = await _dry_run(services, load)
     excluded = order.on_missing is OnMissing.EXCLUDE
-    if problem := Loaded(counts, {} if excluded else missing).problem:
+    if problem := (Loaded(found.counts) if excluded else found).problem:
         raise InvalidOrder(problem)
-    prepared = Prepared(order, counts, missing)
+    prepared = Prepared(order, found.counts, dict(found.missing))
     if prepared.will_receive == 0:
         raise InvalidOrder("Every recipient lacks a placeholder; give defaults in the template.")
     return prepared
 
 
-async def _counted(services: Services, load: Load) -> tuple[Counts, dict[str, int]]:
-    counts = await services.recipients.preview(load)
-    missing = await unfilled(services.recipients.previewed(load), services.post_office, load.templates)
-    return counts, by_placeholder(missing)
+async def _dry_run(services: Services, load: Load) -> Loaded:
+    requirements = await services.post_office.requirements(load.templates)
+    found = await services.recipients.preview(load, requirements or ())
+    if requirements is not None:
+        return found
+    missing = Counter[str]()
+    async for batch in faulty(services.recipients.previewed(load), services.post_office, load.templates):
+        missing.update(batch.values())
+    return Loaded(found.counts, missing)

@@ -1,6 +1,7 @@
 """One mail as it would go out, for a real contact; nothing is written, and its links lead nowhere."""
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -50,12 +51,13 @@ async def first_mail(services: Services, prepared: Prepared) -> Preview:
     """What the first of the recipients would get."""
     order = prepared.order
     template = await services.templates.get(TemplateRef.parse(order.template))
-    async for batch in services.recipients.previewed(first_load(order, revision=1)):
-        for _, contact in batch:
-            try:
-                return await preview(services, template, order.account, contact)
-            except PlaceholderMissing:
-                continue  # the order says to exclude them
+    async with aclosing(services.recipients.previewed(first_load(order, revision=1))) as batches:
+        async for batch in batches:
+            for _, contact in batch:
+                try:
+                    return await preview(services, template, order.account, contact)
+                except PlaceholderMissing:
+                    continue  # the order says to exclude them
     raise InvalidOrder("Nobody is left who would get the mail; select others.")
 
 

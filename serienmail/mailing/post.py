@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from serienmail.domain.delivery import Answer, Claimed, Verdict
 from serienmail.domain.errors import NotFound, TemplateFault
+from serienmail.domain.requirement import Requirement
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
@@ -16,6 +17,7 @@ from serienmail.mailing.consent_mail import ConsentMailBuilder
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox, check_one_line
 from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
+from serienmail.mailing.requirements import requirements
 from serienmail.mailing.smtp import SmtpTransport
 from serienmail.mailing.template import compile_template
 
@@ -121,10 +123,15 @@ class PostOffice:
         nowhere = self._links.unsubscribe_url(MailRef(0, 0, 0))
 
         def run(contact: Mapping[str, Any]) -> None:
-            render(compiled, contact, unsubscribe_url=nowhere)
             check_one_line("To", display_name(contact))
+            render(compiled, contact, unsubscribe_url=nowhere)
 
         return run
+
+    async def requirements(self, templates: Sequence[str]) -> Sequence[Requirement] | None:
+        """What all of them ask of a contact; None if only dry runs can tell."""
+        found = [await self._templates.get(TemplateRef.parse(name)) for name in templates]
+        return requirements([compile_template(template) for template in found])
 
     def account(self, name: str) -> Account:
         """The sending account of this name; NotFound names those there are."""

@@ -37,7 +37,7 @@ async def suppress(database: Database, number: int, reason: str) -> None:
 async def test_the_example_contacts_are_counted_before_they_are_loaded_and_after(database: Database) -> None:
     await import_contacts(ContactStore(database), EXAMPLES / "kontakte.csv", EXAMPLES / "kontakte.toml")
     recipients = RecipientStore(database)
-    previewed = await recipients.preview(a_load())
+    previewed = (await recipients.preview(a_load())).counts
     loaded = await recipients.load(a_load(), NOON)
     for counts in (previewed, loaded):
         assert (counts.selected, counts.will_receive) == (1250, 1014)
@@ -82,7 +82,7 @@ async def test_only_the_selected_are_in_and_the_ignored_are_told(database: Datab
 
 async def test_the_opt_in_can_be_left_out_of_account(database: Database) -> None:
     await ContactStore(database).save([a_contact(1, opt_in=False)])
-    assert (await RecipientStore(database).preview(a_load(opted_in_only=False))).will_receive == 1
+    assert (await RecipientStore(database).preview(a_load(opted_in_only=False))).counts.will_receive == 1
 
 
 async def test_loading_again_gives_the_stored_recipients(database: Database) -> None:
