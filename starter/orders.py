@@ -49,9 +49,9 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
     services.post_office.account(order.account)
     for rule in order.follow_ups:
         if rule.ignore is not None:
-            await services.selections.criterion(rule.ignore)
+            await services.selections.chosen(rule.ignore)
     load = first_load(order, revision=1)
-    fields = await services.contacts.fields()
+    fields = await services.contacts.fields((await services.selections.get(order.selection)).module)
     for name in load.templates:
         check_placeholders(await services.templates.get(TemplateRef.parse(name)), fields)
     counts, missing = await _counted(services, load)
