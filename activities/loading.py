@@ -27,6 +27,9 @@ class Recipients(Protocol):
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         """Exclude recipients that are due a mail."""
 
+    async def limit(self, key: StageKey) -> None:
+        """Exclude the recipients beyond the installation's limit."""
+
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers."""
 
@@ -42,9 +45,10 @@ class LoadingActivities:
     async def load_recipients(self, load: Load) -> Loaded:
         """Snapshot the recipients of a stage. Safe to repeat; counts only, no personal data."""
         async with beating():
-            counts = await self._recipients.load(load, ActivityClock().now())
+            await self._recipients.load(load, ActivityClock().now())
             missing = await unfilled(self._recipients.pending(load.key), self._templates, load.templates)
             if missing and load.on_missing is OnMissing.EXCLUDE:
                 await self._recipients.exclude(load.key, sorted(missing), Exclusion.PLACEHOLDER_MISSING)
-                missing, counts = {}, await self._recipients.counts(load.key)
-            return Loaded(counts, by_placeholder(missing))
+                missing = {}
+            await self._recipients.limit(load.key)  # last, so that nobody takes the place of somebody who gets none
+            return Loaded(await self._recipients.counts(load.key), by_placeholder(missing))

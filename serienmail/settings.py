@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.limits import Limits
 from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account
 
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     """How long the link in a request for consent is good."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
+    limits: Limits = Field(default_factory=Limits)
     slice_size: int | None = Field(default=None, ge=1)
     """Recipients for each send activity; None: as the number of recipients suggests."""
 

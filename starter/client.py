@@ -32,7 +32,7 @@ from serienmail.domain.status import Status
 from serienmail.settings import Settings, load_settings
 from serienmail.storage.mass_mails import Listed
 from starter.connection import connect_to_temporal
-from starter.orders import Prepared, pinned, prepare
+from starter.orders import Prepared, check_due, pinned, prepare
 from starter.overview import Report, mass_mails_in, report
 from starter.recipients import Recipients
 from starter.services import Services, open_services
@@ -115,6 +115,8 @@ class MassMails:
         """Change what isn't sent yet; templates may be given without a revision."""
         order = (await self.services.mass_mails.get(mass_mail_id)).order
         edited = await pinned(self.services, edit.apply(order))
+        if edit.due:
+            await check_due(self.services, edited, datetime.now(UTC))
         if edit.selection and order.as_of is AsOf.START:
             edit = replace(edit, selection=await self.services.selections.fix(edit.selection))
         change = replace(

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from activities.checks import by_placeholder, unfilled
 from serienmail.domain.delivery import Counts
 from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.limits import Limits, check_slot
 from serienmail.domain.loading import Load, Loaded, first_load
 from serienmail.domain.mass_mail import MassMail, OnMissing, check_order
+from serienmail.domain.states import MassMailState
 from serienmail.domain.template import TemplateRef
 from serienmail.mailing.template import check_placeholders
 from starter.services import Services
@@ -45,7 +48,9 @@ async def pinned(services: Services, order: MassMail) -> MassMail:
 async def prepare(services: Services, order: MassMail, now: datetime | None = None) -> Prepared:
     """Check all that can be checked before the start; InvalidOrder, NotFound or TemplateFault says what to do."""
     order = await pinned(services, order)
-    check_order(order, now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    check_order(order, now)
+    await check_due(services, order, now)
     services.post_office.account(order.account)
     for rule in order.follow_ups:
         if rule.ignore is not None:
@@ -58,10 +63,33 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
     excluded = order.on_missing is OnMissing.EXCLUDE
     if problem := Loaded(counts, {} if excluded else missing).problem:
         raise InvalidOrder(problem)
-    prepared = Prepared(order, counts, missing)
+    prepared = Prepared(order, _limited(counts, sum(missing.values()), services.settings.limits), missing)
     if prepared.will_receive == 0:
         raise InvalidOrder("Every recipient lacks a placeholder; give defaults in the template.")
     return prepared
+
+
+async def check_due(services: Services, order: MassMail, now: datetime) -> None:
+    """InvalidOrder if too many other mass mails of its module are due in the same time slot."""
+    limits = services.settings.limits
+    if limits.mass_mails is None:
+        return
+    module = (await services.selections.get(order.selection)).module
+    others = [
+        listed.order
+        for listed in await services.mass_mails.all()
+        if listed.order.id != order.id and listed.state is not MassMailState.DELETED
+    ]
+    of_module = [
+        other.due for other in others if other.due and (await services.selections.get(other.selection)).module == module
+    ]
+    check_slot(limits, order.due or now, of_module)
+
+
+def _limited(counts: Counts, missing: int, limits: Limits) -> Counts:
+    """With those beyond the limit excluded, after those who lack a placeholder."""
+    over = counts.will_receive - missing - (limits.recipients or counts.will_receive)
+    return replace(counts, excluded={**counts.excluded, Exclusion.OVER_LIMIT.value: over}) if over > 0 else counts
 
 
 async def _counted(services: Services, load: Load) -> tuple[Counts, dict[str, int]]:

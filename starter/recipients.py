@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import AlreadyExists, ImportFailed
 from serienmail.domain.filters import Filter, check_filter, resolved
+from serienmail.domain.near_duplicates import NearDuplicate, near_duplicates
 from serienmail.domain.recipient_set import RecipientSet, Structure, together
 from serienmail.domain.selection import Selection
 from serienmail.storage.work_lists import Changed
@@ -44,6 +46,14 @@ class Recipients:
     async def count(self, criterion: Criterion | None, module: str = CONTACTS) -> int:
         """How many records a criterion picks now."""
         return await self._services.contacts.count(await self._services.selections.condition(criterion, module))
+
+    async def near_duplicates(
+        self, criterion: Criterion | None = None, module: str = CONTACTS, limit: int = 100
+    ) -> Sequence[NearDuplicate]:
+        """The first pairs of records that may be one person; for people to look at, nothing is done about them."""
+        picked = await self._services.selections.condition(criterion, module)
+        people = await self._services.contacts.people(picked)
+        return await asyncio.to_thread(lambda: list(islice(near_duplicates(people), limit)))
 
     async def save_filter(self, name: str, criterion: Criterion, module: str = CONTACTS) -> None:
         """Save a criterion under a name, in place of the one that has it; ``InFilter(name)`` then means it."""

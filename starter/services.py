@@ -76,7 +76,7 @@ def wire(settings: Settings, database: Database) -> Services:
         filters=FilterStore(database),
         lists=WorkListStore(database),
         mass_mails=MassMailStore(database),
-        recipients=RecipientStore(database),
+        recipients=RecipientStore(database, settings.limits.recipients),
         ledger=Ledger(database, post_office.message_id),
         audit=AuditStore(database),
         suppressions=SuppressionStore(database, address_hash),

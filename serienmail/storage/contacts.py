@@ -14,6 +14,7 @@ from serienmail.domain.address import address_key
 from serienmail.domain.consent import Consent, changed_answers
 from serienmail.domain.contact import BUILT_IN_FIELDS, CONTACTS, FieldType, Value, check_module
 from serienmail.domain.errors import ImportFailed
+from serienmail.domain.near_duplicates import Person
 from serienmail.domain.suppression import AddressHash
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
@@ -149,6 +150,16 @@ class ContactStore:
         statement = select(func.count()).select_from(contact).where(true() if condition is None else condition)
         async with self._database.read() as connection:
             return (await connection.execute(statement)).scalar_one()
+
+    async def people(self, condition: ColumnElement[bool]) -> list[Person]:
+        """What near-duplicates among the picked records are found by, ordered by postcode."""
+        columns = [contact.c[name] for name in ("key", "first_name", "last_name", "company", "postcode", "address_key")]
+        query = select(*columns).where(condition).order_by(contact.c.postcode, contact.c.id)
+        async with self._database.read() as connection:
+            return [
+                Person(row.key, f"{row.first_name} {row.last_name} {row.company}", row.postcode, row.address_key)
+                for row in await connection.execute(query)
+            ]
 
     async def find(self, key: str, module: str = CONTACTS) -> dict[str, Value] | None:
         """One record's fields by name, as ``sample`` gives them; None if there is none."""

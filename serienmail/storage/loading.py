@@ -29,8 +29,10 @@ BATCH = 2_000
 class RecipientStore:
     """Fills the ledger with a stage's recipients."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limit: int | None = None) -> None:
+        """limit: how many recipients a stage may have, if there is a limit."""
         self._database = database
+        self._limit = limit
         self._selections = SelectionStore(database)
 
     async def load(self, load: Load, now: datetime) -> Counts:
@@ -90,6 +92,17 @@ class RecipientStore:
             for start in range(0, len(seqs), BATCH):
                 chosen = delivery.c.seq.in_(seqs[start : start + BATCH])
                 await connection.execute(change.where(rows_of(key), chosen, delivery.c.state.in_(OPEN_STATES)))
+
+    async def limit(self, key: StageKey) -> None:
+        """Exclude the recipients beyond the installation's limit; the last ones, by their number in the stage."""
+        if self._limit is None:
+            return
+        within = select(delivery.c.seq).where(rows_of(key), delivery.c.state != DeliveryState.EXCLUDED)
+        last = within.order_by(delivery.c.seq).limit(1).offset(self._limit - 1).scalar_subquery()
+        beyond = and_(rows_of(key), delivery.c.seq > last, delivery.c.state.in_(OPEN_STATES))
+        change = update(delivery).where(beyond).values(state=DeliveryState.EXCLUDED, reason=Exclusion.OVER_LIMIT)
+        async with self._database.write() as connection:
+            await connection.execute(change)
 
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers, now."""

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starter.commands.calling import Json, command, open_database
+from serienmail.domain.contact import CONTACTS
+from starter.commands.calling import Json, Module, command, open_database
 from starter.commands.terminal import say, say_error, say_json, say_table
+from starter.toml_file import read_criterion
 
 if TYPE_CHECKING:
     from serienmail.storage.contact_file import ImportReport
@@ -48,6 +50,27 @@ async def import_file(
     if report.added + report.changed + report.unchanged == 0:
         say_error("no contact could be imported; correct the file")
         raise typer.Exit(1)
+
+
+@command(app, "near-duplicates")
+async def near_duplicates(
+    where: Annotated[str | None, typer.Option(metavar="CRITERION", help="Among whom, as in an order.")] = None,
+    module: Module = CONTACTS,
+    limit: Annotated[int, typer.Option(min=1, help="So many pairs at most.")] = 100,
+    json: Json = False,
+) -> None:
+    """Suggest records that may be one person: of one postcode, with much the same name. Nothing is changed."""
+    from starter.recipients import Recipients
+
+    async with open_database() as services:
+        criterion = read_criterion(where) if where else None
+        pairs = await Recipients(services).near_duplicates(criterion, module, limit)
+    if json:
+        say_json(pairs)
+    elif pairs:
+        say_table(["key", "other", "alike"], [[p.key, p.other, f"{p.alike} %"] for p in pairs], numbers=[2])
+    else:
+        say("There are none.")
 
 
 def _show(report: "ImportReport") -> None:

@@ -8,14 +8,13 @@ from serienmail.domain import criteria
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import InFilter
 from serienmail.domain.errors import NotFound
-from starter.commands.calling import Json, command, open_database
+from starter.commands.calling import Json, Module, command, open_database
 from starter.commands.terminal import say, say_json, say_table
 from starter.toml_file import read_criterion
 
 app = typer.Typer(name="filters", help="Saved filters: criteria with a name.", no_args_is_help=True)
 FilterName = Annotated[str, typer.Argument(metavar="NAME", help="The filter's name.")]
 Where = Annotated[str, typer.Option(metavar="CRITERION", help="As in an order: '{field = …, op = …, value = …}'.")]
-Module = Annotated[str, typer.Option(help="Of which module the records are.")]
 
 
 @command(app, "create")

@@ -7,8 +7,7 @@ import typer
 
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import InList
-from starter.commands.calling import Json, command, open_database
-from starter.commands.filters import Module
+from starter.commands.calling import Json, Module, command, open_database
 from starter.commands.terminal import say, say_json, say_table
 from starter.toml_file import read_criterion
 

@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from serienmail.domain.criteria import InFilter, InList, where
 from serienmail.domain.mass_mail import AsOf
 from serienmail.domain.states import MassMailState
-from tests.builders import a_contact
+from tests.builders import a_contact, a_load
 from tests.starter.command_line import CommandLine, installation
 from tests.world import AUTUMN
 
@@ -92,6 +92,27 @@ async def test_each_refusal_is_one_sentence(serienmail: CommandLine) -> None:
         assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1), refused.err
         assert gist in refused.err
     assert "There are no work lists yet" in (await serienmail("lists", "list")).out
+
+
+async def test_limits_are_policy_and_are_counted_before_the_start(serienmail: CommandLine) -> None:
+    start = ("start", serienmail.write("order.toml", ORDER.split("ignore")[0]), "--everyone", "--json")
+    due = "2031-03-02T09:00+00:00"
+    counted = await serienmail(*start, answer="n\n", SERIENMAIL_LIMITS__RECIPIENTS="3")
+    assert (counted.document["excluded"], counted.document["will_receive"]) == ({"over_limit": 2}, 3), counted.err
+    one = {"SERIENMAIL_LIMITS__MASS_MAILS": "1"}
+    assert (await serienmail(*start, "--id", "first", "--due", due, "--yes", **one)).code == 0
+    refused = await serienmail(*start, "--id", "second", "--due", due, "--yes", **one)
+    assert "1 mass mails are due between 2031-03-02 09:00 and 10:00 UTC already" in refused.err
+    wrong = await serienmail("list", SERIENMAIL_LIMITS__RECIPIENTS="0")
+    assert (wrong.code, "SERIENMAIL_LIMITS" in wrong.err) == (1, True)
+
+
+async def test_near_duplicates_are_suggested_and_nothing_is_done_about_them(serienmail: CommandLine) -> None:
+    twins = [a_contact(n, last_name=name, postcode="89073") for n, name in ((8, "Ida Weiß"), (9, "Weiss, Ida"))]
+    await serienmail.world.services.contacts.save(twins)
+    found = await serienmail("near-duplicates", "--json")
+    assert found.document == [{"key": "8", "other": "9", "alike": 100}], found.err
+    assert (await serienmail.world.services.recipients.preview(a_load())).will_receive == 7
 
 
 async def test_whom_filters_pick_is_decided_when_the_mass_mail_is_due_or_at_its_start(serienmail: CommandLine) -> None:

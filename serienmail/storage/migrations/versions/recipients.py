@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'recipients'
-down_revision = '0004'
+down_revision = 'consent_requests'
 branch_labels = None
 depends_on = None
 
