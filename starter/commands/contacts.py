@@ -34,15 +34,20 @@ async def migrate_database() -> None:
 
 @command(app, "import")
 async def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV file with headings.")],
+    file: Annotated[Path | None, typer.Argument(help="CSV or XLSX with headings, or vCard.")] = None,
+    source: Annotated[str | None, typer.Option(help="Instead of a file: a source of the settings.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: which column is which field.")] = None,
+    module: Module = CONTACTS,
+    work_list: Annotated[str | None, typer.Option("--list", help="Put them on this work list.")] = None,
     json: Json = False,
 ) -> None:
-    """Add and update contacts from a CRM's export; repeatable."""
-    from serienmail.storage.contact_file import import_contacts
+    """Add and update contacts, or another module's records, from a CRM's export or its database; repeatable."""
+    from starter.importing import import_from
 
+    if (file is None) == (source is None):
+        raise typer.BadParameter("give a file, or a source of the settings", param_hint="FILE")
     async with open_database() as services:
-        report = await import_contacts(services.contacts, file, mapping)
+        report = await import_from(services, file or str(source), mapping, module, work_list)
     if json:
         say_json(report)
     else:

@@ -1,6 +1,8 @@
 """Whom a mass mail is for, as people choose it on the command line."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,3 +136,43 @@ async def test_whom_filters_pick_is_decided_when_the_mass_mail_is_due_or_at_its_
         report = await world.mails.status(mass_mail_id)
         assert report.stages[0].by_state == {"sent": len(numbers)}
         assert len(world.received()) - before == len(numbers)
+
+
+async def test_records_of_a_module_come_from_a_file_onto_a_list_and_get_a_mail(serienmail: CommandLine) -> None:
+    leads = serienmail.write("leads.csv", "Nr;E-Mail;Newsletter;Budget\n1;lead1@example.org;ja;500\n2;x;ja;5\n")
+    imported = await serienmail("import", leads, "--module", "lead", "--list", "calls", "--json")
+    assert imported.document["added"] == 2, imported.err
+    assert (await serienmail("lists", "list", "--json")).document == [
+        {"name": "calls", "module": "lead", "records": 2, "gone": 0}
+    ]
+    rich = '{all = [{list = "calls"}, {field = "budget", op = "ge", value = 100}]}'
+    order = f'name = "Leads"\naccount = "marketing"\ntemplate = "autumn"\nmodule = "lead"\nrecipients = {rich}\n'
+    started = await serienmail("start", serienmail.write("leads.toml", order), "--id", "leads", "--yes", "--json")
+    assert (started.document["selected"], started.document["will_receive"]) == (1, 1), started.err
+    await serienmail.world.until("leads", MassMailState.FINISHED_AUTOMATICALLY)
+    assert serienmail.world.received() == ["lead1@example.org"]
+    wrong = serienmail.write("wrong.toml", order.replace('module = "lead"\n', ""))
+    refused = await serienmail("start", wrong, "--yes")
+    assert "the work list 'calls' is of the module 'lead', the selection of 'contact'" in refused.err
+
+
+async def test_a_company_s_own_tables_are_a_source(serienmail: CommandLine) -> None:
+    crm = serienmail.folder / "crm.db"
+    with closing(sqlite3.connect(crm)) as connection:
+        connection.execute("CREATE TABLE deal (no, mail, stage)")
+        connection.execute("INSERT INTO deal VALUES (7, 'deal7@example.org', 'open'), (8, 'deal8@example.org', 'lost')")
+        connection.commit()
+    source = {
+        "SERIENMAIL_SOURCES__CRM__URL": f"sqlite+aiosqlite:///{crm}",
+        "SERIENMAIL_SOURCES__CRM__QUERY": "SELECT no AS key, mail AS email, stage FROM deal WHERE stage = :stage",
+        "SERIENMAIL_SOURCES__CRM__PARAMETERS": '{"stage": "open"}',
+        "SERIENMAIL_SOURCES__CRM__MODULE": "deal",
+    }
+    imported = await serienmail("import", "--source", "crm", "--json", **source)
+    assert imported.document["added"] == 1, imported.err
+    deal = await serienmail.world.services.contacts.find("7", "deal")
+    assert deal is not None
+    assert (deal["email"], deal["stage"]) == ("deal7@example.org", "open")
+    unknown = await serienmail("import", "--source", "cmr", **source)
+    assert "There is no source 'cmr' in the settings; there is: crm" in unknown.err
+    assert (await serienmail("import")).code == 2
