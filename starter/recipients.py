@@ -17,6 +17,8 @@ from serienmail.storage.work_lists import Changed
 from starter.services import Services
 
 __all__ = ["Changed", "Recipients"]
+LARGEST_FILE = 100_000_000
+"""Bytes of a saved list, which is read as a whole: some millions of keys."""
 
 
 class Recipients:
@@ -124,6 +126,8 @@ def _write(file: Path, saved: RecipientSet) -> None:
 
 def _read(file: Path) -> RecipientSet:
     try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise ImportFailed(f"{file.name} is larger than {LARGEST_FILE // 1_000_000} MB; save smaller lists.")
         return RecipientSet.from_document(json.loads(file.read_text("utf-8")))
     except OSError as error:
         raise ImportFailed(f"{file.name} can't be opened ({error.strerror}); check its name.") from error
