@@ -208,7 +208,7 @@ class MassMails:
             self.as_run(listed.order),
             stopped=reason,
             epoch=listed.epoch,
-            snapshot=max(listed.snapshot, 1),
+            snapshot=listed.snapshot + 1,  # who was read by the lost one may be out of date
             version=listed.status.version,
             said=listed.status,
         )
