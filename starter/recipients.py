@@ -99,7 +99,7 @@ class Recipients:
 
     async def load_list(self, name: str, files: Sequence[Path]) -> Changed:
         """Put the records of saved files on a list, made if need be; ImportFailed if they don't go together."""
-        sets = {file.name: await asyncio.to_thread(_read, file) for file in files}
+        sets = {str(file): await asyncio.to_thread(_read, file) for file in files}
         module = next(iter(sets.values())).structure.module
         keys = together(sets, await self._structure(module))
         try:

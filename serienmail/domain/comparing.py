@@ -39,7 +39,7 @@ def check_comparison(comparison: Comparison, fields: Mapping[str, FieldType]) ->
     """InvalidOrder unless the field is known and compared in a way its type can be."""
     name, operator, value = comparison.field, comparison.operator, comparison.value
     if name not in fields:
-        raise InvalidOrder(f"contacts have no field '{name}'; {nearest(name, fields)}.")
+        raise InvalidOrder(f"there is no field '{name}'; {nearest(name, fields)}.")
     kind = fields[name]
     if operator not in _OPERATORS[kind]:
         possible = ", ".join(op for op in Operator if op in _OPERATORS[kind])
