@@ -11,10 +11,11 @@ from serienmail.domain.contact import FieldType
 from serienmail.domain.criteria import Criterion, where
 from serienmail.domain.errors import ImportFailed
 from serienmail.domain.filters import Vocabulary
-from serienmail.storage.contact_file import BadRow, ImportReport, import_contacts
+from serienmail.storage.contact_file import ImportReport, import_contacts
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
+from serienmail.storage.records import BadRow
 from serienmail.storage.tables import contact
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from serienmail.domain.errors import ImportFailed
-from serienmail.storage.contact_file import BadRow, import_contacts
+from serienmail.storage.contact_file import import_contacts
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.records import BadRow
 
 CARDS = """BEGIN:VCARD
 VERSION:3.0
