@@ -35,6 +35,9 @@ class Recipients(Protocol):
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         """Exclude recipients that are due a mail."""
 
+    async def limit(self, key: StageKey) -> None:
+        """Exclude the recipients beyond the installation's limit."""
+
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers."""
 
@@ -54,16 +57,16 @@ class LoadingActivities:
         """
         progress = Counter[str]()
         async with beating(progress.total):
-            counts = await self._recipients.load(load, ActivityClock().now())
-            progress["loaded"] = counts.selected
+            progress["loaded"] = (await self._recipients.load(load, ActivityClock().now())).selected
             requirements = await self._templates.requirements(load.templates)
             if requirements is None:
                 missing = await self._rendered(load, progress)
             else:
                 missing = await self._checked_at_once(load, requirements)
             if load.on_missing is OnMissing.EXCLUDE:
-                missing, counts = {}, await self._recipients.counts(load.key)
-            return Loaded(counts, missing)
+                missing = {}
+            await self._recipients.limit(load.key)  # last, so that nobody takes the place of somebody who gets none
+            return Loaded(await self._recipients.counts(load.key), missing)
 
     async def _checked_at_once(self, load: Load, requirements: Sequence[Requirement]) -> dict[str, int]:
         if load.on_missing is OnMissing.EXCLUDE:

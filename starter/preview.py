@@ -10,7 +10,7 @@ from email.utils import make_msgid
 from typing import Any
 
 from serienmail.domain.address import address_key
-from serienmail.domain.criteria import where
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.errors import InvalidOrder, NotFound, PlaceholderMissing
 from serienmail.domain.loading import first_load
@@ -19,7 +19,6 @@ from serienmail.mailing.builder import MailBuilder
 from serienmail.mailing.links import Links
 from serienmail.mailing.template import check_placeholders
 from serienmail.settings import Settings
-from serienmail.storage.criteria import condition
 from starter.orders import Prepared
 from starter.services import Services
 
@@ -37,9 +36,11 @@ class Preview:
     html: str
 
 
-async def preview(services: Services, template: Template, account: str, contact: Mapping[str, Any]) -> Preview:
-    """The mail for this contact; NotFound for an unknown account, TemplateFault if there can be no mail."""
-    check_placeholders(template, await services.contacts.fields())
+async def preview(
+    services: Services, template: Template, account: str, contact: Mapping[str, Any], module: str = CONTACTS
+) -> Preview:
+    """The mail for this record; NotFound for an unknown account, TemplateFault if there can be no mail."""
+    check_placeholders(template, await services.contacts.fields(module))
     if address_key(contact["email"]) is None:
         raise InvalidOrder(f"The contact '{contact['key']}' has no usable mail address; choose another one.")
     sender = services.post_office.account(account)
@@ -51,22 +52,23 @@ async def first_mail(services: Services, prepared: Prepared) -> Preview:
     """What the first of the recipients would get."""
     order = prepared.order
     template = await services.templates.get(TemplateRef.parse(order.template))
+    module = (await services.selections.get(order.selection)).module
     async with aclosing(services.recipients.previewed(first_load(order, revision=1))) as batches:
         async for batch in batches:
             for _, contact in batch:
                 try:
-                    return await preview(services, template, order.account, contact)
+                    return await preview(services, template, order.account, contact, module)
                 except PlaceholderMissing:
                     continue  # the order says to exclude them
     raise InvalidOrder("Nobody is left who would get the mail; select others.")
 
 
-async def contact_by_key(services: Services, key: str) -> Mapping[str, Any]:
-    """A contact's merge fields; NotFound if there is none."""
-    found = await services.contacts.sample(1, condition(where("key").eq(key), await services.contacts.fields()))
-    if not found:
-        raise NotFound(f"There is no contact '{key}'; give the key it has in the CRM.")
-    return found[0]
+async def contact_by_key(services: Services, key: str, module: str = CONTACTS) -> Mapping[str, Any]:
+    """A record's merge fields; NotFound if there is none."""
+    found = await services.contacts.find(key, module)
+    if found is None:
+        raise NotFound(f"There is no {module} '{key}'; give the key it has in the CRM.")
+    return found
 
 
 def claimed_by_nobody(contact: Mapping[str, Any], address: str, sender: str) -> Claimed:

@@ -13,6 +13,7 @@ from serienmail.storage.audit import AuditStore
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.filters import FilterStore
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
@@ -21,6 +22,7 @@ from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
+from serienmail.storage.work_lists import WorkListStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Services:
     contacts: ContactStore
     templates: TemplateStore
     selections: SelectionStore
+    filters: FilterStore
+    lists: WorkListStore
     mass_mails: MassMailStore
     recipients: RecipientStore
     ledger: Ledger
@@ -69,8 +73,10 @@ def wire(settings: Settings, database: Database) -> Services:
         contacts=ContactStore(database, address_hash),
         templates=templates,
         selections=SelectionStore(database),
+        filters=FilterStore(database),
+        lists=WorkListStore(database),
         mass_mails=MassMailStore(database),
-        recipients=RecipientStore(database),
+        recipients=RecipientStore(database, settings.limits.recipients),
         ledger=Ledger(database, post_office.message_id),
         audit=AuditStore(database),
         suppressions=SuppressionStore(database, address_hash),

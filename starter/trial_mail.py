@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from serienmail.domain.address import address_key
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import Answer
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.template import Template, TemplateRef
@@ -29,13 +30,18 @@ class _Marked:
 
 
 async def send_test_mails(
-    services: Services, template: str, account: str, contact: Mapping[str, Any], to: Sequence[str]
+    services: Services,
+    template: str,
+    account: str,
+    contact: Mapping[str, Any],
+    to: Sequence[str],
+    module: str = CONTACTS,
 ) -> dict[str, Answer]:
     """Send this contact's mail to each address instead; the answers. TransportFailure if the server can't be had."""
     if unusable := [address for address in to if address_key(address) is None]:
         raise InvalidOrder(f"'{unusable[0]}' is no mail address; correct it.")
     ref = await services.templates.newest(template)
-    check_placeholders(await services.templates.get(ref), await services.contacts.fields())
+    check_placeholders(await services.templates.get(ref), await services.contacts.fields(module))
     office = PostOffice(_Marked(services.templates), services.settings.accounts, inert_links(services.settings))
     try:
         post = await office.post(str(ref), account, follow_up=False)

@@ -105,6 +105,7 @@ class FakeRecipients:
     def __init__(self, contacts: Sequence[Mapping[str, Any]]) -> None:
         self.rows = dict(enumerate(contacts, start=1))
         self.excluded: dict[int, Exclusion] = {}
+        self.at_most = len(self.rows)
 
     async def load(self, load: Load, now: datetime) -> Counts:
         return await self.counts(load.key)
@@ -125,6 +126,10 @@ class FakeRecipients:
 
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         self.excluded.update(dict.fromkeys(seqs, reason))
+
+    async def limit(self, key: StageKey) -> None:
+        left = [seq for seq in self.rows if seq not in self.excluded]
+        self.excluded.update(dict.fromkeys(left[self.at_most :], Exclusion.OVER_LIMIT))
 
     async def counts(self, key: StageKey) -> Counts:
         reasons = list(self.excluded.values())

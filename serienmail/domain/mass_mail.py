@@ -23,6 +23,13 @@ class Audience(StrEnum):
     NOT_OPENED = "not_opened"
 
 
+class AsOf(StrEnum):
+    """When it is decided whom the selection picks."""
+
+    DUE = "due"
+    START = "start"
+
+
 class OnMissing(StrEnum):
     """What to do if a placeholder is empty for a recipient."""
 
@@ -67,6 +74,7 @@ class MassMail:
     due: aware date and time; None: at once.
     measured: opens are measured, for recipients who agreed to it.
     topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
+    as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
     """
 
     id: str
@@ -81,6 +89,7 @@ class MassMail:
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
     topic: str = ""
+    as_of: AsOf = AsOf.DUE
 
 
 def check_order(order: MassMail, now: datetime) -> None:

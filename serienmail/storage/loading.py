@@ -1,6 +1,7 @@
 """Recipients of a stage, selected and judged in the database: a million without a million Python objects."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from serienmail.domain.contact import FieldType
-from serienmail.domain.criteria import Criterion
+from serienmail.domain.contact import BUILT_IN_FIELDS
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.exclusion import Exclusion
@@ -18,13 +18,11 @@ from serienmail.domain.mass_mail import Audience
 from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS
-from serienmail.storage.contacts import ContactStore
 from serienmail.storage.counting import count_stage
-from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.requirements import fault, is_faulty
 from serienmail.storage.rows import rows_of, stage_row
-from serienmail.storage.selections import SelectionStore
+from serienmail.storage.selections import Chosen, SelectionStore
 from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, delivery, stage, suppression
 
@@ -35,9 +33,10 @@ Batches = AsyncGenerator[Sequence[tuple[int, Mapping[str, Any]]]]
 class RecipientStore:
     """Fills the ledger with a stage's recipients."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limit: int | None = None) -> None:
+        """limit: how many recipients a stage may have, if there is a limit."""
         self._database = database
-        self._contacts = ContactStore(database)
+        self._limit = limit
         self._selections = SelectionStore(database)
 
     async def load(self, load: Load, now: datetime) -> Counts:
@@ -116,27 +115,36 @@ class RecipientStore:
                 chosen = delivery.c.seq.in_(seqs[start : start + BATCH])
                 await connection.execute(change.where(rows_of(key), chosen, delivery.c.state.in_(OPEN_STATES)))
 
+    async def limit(self, key: StageKey) -> None:
+        """Exclude the recipients beyond the installation's limit; the last ones, by their number in the stage."""
+        if self._limit is None:
+            return
+        within = select(delivery.c.seq).where(rows_of(key), delivery.c.state != DeliveryState.EXCLUDED)
+        last = within.order_by(delivery.c.seq).limit(1).offset(self._limit - 1).scalar_subquery()
+        beyond = and_(rows_of(key), delivery.c.seq > last, delivery.c.state.in_(OPEN_STATES))
+        change = update(delivery).where(beyond).values(state=DeliveryState.EXCLUDED, reason=Exclusion.OVER_LIMIT)
+        async with self._database.write() as connection:
+            await connection.execute(change)
+
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers, now."""
         async with self._database.read() as connection:
             return await count_stage(connection, key)
 
     async def _candidates(self, load: Load, requirements: Sequence[Requirement] = ()) -> Select[Any]:
-        fields = await self._contacts.fields()
         if load.audience is None:
-            chosen = await self._selections.criterion(load.selection)
-            source = select(contact).where(_matching(chosen, fields))
+            chosen = await self._selections.chosen(load.selection)
+            source = select(contact).where(chosen.condition)
         else:
             audience = (
                 select(contact)
                 .join(delivery, delivery.c.contact_id == contact.c.id)
                 .where(rows_of(StageKey(load.key.mass_mail_id, 0)), _in_audience(load.audience))
             )
-            source = audience
-        ignored: ColumnElement[bool] | None = None
+            source, chosen = audience, Chosen(true())
         if load.ignore is not None:
-            ignored = _matching(await self._selections.criterion(load.ignore), fields)
-        reason, faults = _reason(load, ignored).label("own_reason"), fault(requirements).label("fault")
+            chosen = replace(chosen, ignored=(await self._selections.chosen(load.ignore)).condition)
+        reason, faults = _reason(load, chosen).label("own_reason"), fault(requirements).label("fault")
         return _judged(_with_suppressions(source, load.topic).add_columns(reason, faults))
 
 
@@ -145,9 +153,7 @@ def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row["attributes"], **{name: row[name] for name in _FOR_TEMPLATES}}
 
 
-_FOR_TEMPLATES = tuple(
-    column.name for column in contact.c if column.name not in ("id", "attributes", "address_key", "imported_at")
-)
+_FOR_TEMPLATES = tuple(BUILT_IN_FIELDS)
 
 
 def _judged(source: Select[Any]) -> Select[Any]:
@@ -175,20 +181,20 @@ def _with_suppressions(source: Select[Any], topic: str) -> Select[Any]:
     return source
 
 
-def _reason(load: Load, ignored: ColumnElement[bool] | None) -> ColumnElement[str]:
+def _reason(load: Load, chosen: Chosen) -> ColumnElement[str]:
     """A contact's own reason, in the order of precedence; '' for none."""
     listed = func.coalesce(_everywhere.c.reason, _of_topic.c.reason)
-    conditions: list[tuple[ColumnElement[bool], Exclusion]] = [
+    conditions: list[tuple[ColumnElement[bool] | None, Exclusion]] = [
+        (chosen.removed, Exclusion.REMOVED_BY_HAND),
         (contact.c.email == "", Exclusion.NO_ADDRESS),
         (contact.c.address_key.is_(null()), Exclusion.INVALID_ADDRESS),
         (listed == "unsubscribed", Exclusion.UNSUBSCRIBED),
         (listed.is_not(null()), Exclusion.SUPPRESSED),
+        (~contact.c.opt_in if load.opted_in_only else None, Exclusion.NO_OPT_IN),
+        (chosen.ignored, Exclusion.IGNORED),
     ]
-    if load.opted_in_only:
-        conditions.append((~contact.c.opt_in, Exclusion.NO_OPT_IN))
-    if ignored is not None:
-        conditions.append((ignored, Exclusion.IGNORED))
-    return case(*((test, literal(reason.value)) for test, reason in conditions), else_=literal(""))
+    known = [(test, literal(reason.value)) for test, reason in conditions if test is not None]
+    return case(*known, else_=literal(""))
 
 
 def _in_audience(audience: Audience) -> ColumnElement[bool]:
@@ -201,10 +207,6 @@ def _in_audience(audience: Audience) -> ColumnElement[bool]:
             return and_(received, delivery.c.tracked, delivery.c.opened_at.is_not(null()))
         case Audience.NOT_OPENED:
             return and_(received, delivery.c.tracked, delivery.c.opened_at.is_(null()))
-
-
-def _matching(criterion: Criterion | None, fields: Mapping[str, FieldType]) -> ColumnElement[bool]:
-    return true() if criterion is None else condition(criterion, fields)
 
 
 async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:

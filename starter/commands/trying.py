@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import Verdict
 from serienmail.domain.errors import InvalidOrder
-from starter.commands.calling import Json, command, open_database
+from starter.commands.calling import Json, Module, command, open_database
 from starter.commands.terminal import say, say_as_it_is, say_json, say_table, words
 from starter.order_file import read_order
 
@@ -25,6 +26,7 @@ async def preview_mail(
     what: Annotated[str, typer.Argument(metavar="ORDER.toml|TEMPLATE", help="An order, or a template's name.")],
     contact: ContactKey,
     account: AccountName = None,
+    module: Module = CONTACTS,
     html: Annotated[Path | None, typer.Option(help="Write the HTML to this file.")] = None,
     json: Json = False,
 ) -> None:
@@ -34,13 +36,13 @@ async def preview_mail(
     template: str | None = what
     if what.endswith(".toml"):
         order = read_order(Path(what))
-        template, account = order.template, account or order.account
+        template, account, module = order.template, account or order.account, order.module
     if template is None:
         raise InvalidOrder("The order has no template; name one.")
     async with open_database() as services:
         found = await services.templates.get(await services.templates.newest(template))
-        merge_fields = await contact_by_key(services, contact)
-        shown = await preview(services, found, account or only_account(services), merge_fields)
+        merge_fields = await contact_by_key(services, contact, module)
+        shown = await preview(services, found, account or only_account(services), merge_fields, module)
     if html:
         html.write_text(shown.html, "utf-8")
     if json:
@@ -55,6 +57,7 @@ async def test_mail(
     to: Annotated[list[str], typer.Option(metavar="ADDRESS", help="Who gets it; may be repeated.")],
     contact: ContactKey,
     account: AccountName = None,
+    module: Module = CONTACTS,
     json: Json = False,
 ) -> None:
     """Send one contact's mail to yourself or colleagues, marked as a test, with links that lead nowhere."""
@@ -62,8 +65,8 @@ async def test_mail(
     from starter.trial_mail import send_test_mails
 
     async with open_database() as services:
-        merge_fields = await contact_by_key(services, contact)
-        answers = await send_test_mails(services, template, account or only_account(services), merge_fields, to)
+        merge_fields, sender = await contact_by_key(services, contact, module), account or only_account(services)
+        answers = await send_test_mails(services, template, sender, merge_fields, to, module)
     if json:
         say_json(answers)
     else:
