@@ -1,10 +1,10 @@
 """The dry run before anything is sent: can every recipient fill every placeholder?"""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from serienmail.domain.errors import PlaceholderMissing, TemplateFault
+from serienmail.domain.requirement import Requirement
 
 Batches = AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]
 """Batches of (any id, merge fields)."""
@@ -15,27 +15,24 @@ Check = Callable[[Mapping[str, Any]], None]
 class Templates(Protocol):
     """Compiled templates."""
 
+    async def requirements(self, templates: Sequence[str], account: str) -> Sequence[Requirement] | None:
+        """What these ask of a contact, for the database to check; None if only dry runs can tell."""
+
     async def check(self, template: str, account: str) -> Check:
         """A dry run of ``name@revision`` on an account; TemplateFault if the template itself is wrong."""
 
 
-async def unfilled(batches: Batches, templates: Templates, names: Sequence[str], account: str) -> dict[int, str]:
-    """The ids that can't be written to, each with the first placeholder that is empty, or what else is wrong."""
+async def faulty(
+    batches: Batches, templates: Templates, names: Sequence[str], account: str
+) -> AsyncIterator[Mapping[int, str]]:
+    """Of each batch the ids that can't be written to, with the first empty placeholder, or what else is wrong."""
     checks = [await templates.check(name, account) for name in dict.fromkeys(names)]
-    missing: dict[int, str] = {}
     async for batch in batches:
-        for number, contact in batch:
-            if placeholder := _first_missing(checks, contact):
-                missing[number] = placeholder
-    return missing
+        found = ((number, _first_fault(checks, contact)) for number, contact in batch)
+        yield {number: fault for number, fault in found if fault}
 
 
-def by_placeholder(missing: Mapping[int, str]) -> dict[str, int]:
-    """How many recipients lack each placeholder."""
-    return dict(Counter(missing.values()))
-
-
-def _first_missing(checks: Sequence[Check], contact: Mapping[str, Any]) -> str | None:
+def _first_fault(checks: Sequence[Check], contact: Mapping[str, Any]) -> str | None:
     try:
         for check in checks:
             check(contact)

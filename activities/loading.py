@@ -1,18 +1,20 @@
 """Loading a stage's recipients into the ledger, and checking that each can be written to."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from temporalio import activity
 
-from activities.checks import Batches, Templates, by_placeholder, unfilled
+from activities.checks import Batches, Templates, faulty
 from activities.clock import ActivityClock
 from activities.heartbeat import beating
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load, Loaded
 from serienmail.domain.mass_mail import OnMissing
+from serienmail.domain.requirement import Requirement
 
 
 class Recipients(Protocol):
@@ -21,11 +23,20 @@ class Recipients(Protocol):
     async def load(self, load: Load, now: datetime) -> Counts:
         """Write the stage's recipients in one transaction; the same revision again changes nothing."""
 
+    async def faults(self, key: StageKey, requirements: Sequence[Requirement]) -> dict[str, int]:
+        """How many of those who are due a mail don't meet which requirement, by its fault."""
+
+    async def exclude_faulty(self, key: StageKey, requirements: Sequence[Requirement], reason: Exclusion) -> None:
+        """Exclude those who are due a mail and don't meet a requirement."""
+
     def pending(self, key: StageKey) -> Batches:
         """The recipients that are due a mail, as (seq, merge fields)."""
 
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         """Exclude recipients that are due a mail."""
+
+    async def limit(self, key: StageKey) -> None:
+        """Exclude the recipients beyond the installation's limit."""
 
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers."""
@@ -40,11 +51,38 @@ class LoadingActivities:
 
     @activity.defn
     async def load_recipients(self, load: Load) -> Loaded:
-        """Snapshot the recipients of a stage. Safe to repeat; counts only, no personal data."""
-        async with beating():
-            counts = await self._recipients.load(load, ActivityClock().now())
-            missing = await unfilled(self._recipients.pending(load.key), self._templates, load.templates, load.account)
-            if missing and load.on_missing is OnMissing.EXCLUDE:
-                await self._recipients.exclude(load.key, sorted(missing), Exclusion.PLACEHOLDER_MISSING)
-                missing, counts = {}, await self._recipients.counts(load.key)
-            return Loaded(counts, by_placeholder(missing))
+        """Snapshot the recipients of a stage. Safe to repeat; counts only, no personal data.
+
+        It beats with the number of recipients that are loaded, and then of those that were checked one by one.
+        """
+        progress = Counter[str]()
+        async with beating(progress.total):
+            progress["loaded"] = (await self._recipients.load(load, ActivityClock().now())).selected
+            requirements = await self._templates.requirements(load.templates, load.account)
+            if requirements is None:
+                missing = await self._rendered(load, progress)
+            else:
+                missing = await self._checked_at_once(load, requirements)
+            if load.on_missing is OnMissing.EXCLUDE:
+                missing = {}
+            await self._recipients.limit(load.key)  # last, so that nobody takes the place of somebody who gets none
+            return Loaded(await self._recipients.counts(load.key), missing)
+
+    async def _checked_at_once(self, load: Load, requirements: Sequence[Requirement]) -> dict[str, int]:
+        if load.on_missing is OnMissing.EXCLUDE:
+            await self._recipients.exclude_faulty(load.key, requirements, Exclusion.PLACEHOLDER_MISSING)
+            return {}
+        return await self._recipients.faults(load.key, requirements)
+
+    async def _rendered(self, load: Load, progress: Counter[str]) -> dict[str, int]:
+        missing = Counter[str]()
+        async for found in faulty(self._counted(load.key, progress), self._templates, load.templates, load.account):
+            missing.update(found.values())
+            if found and load.on_missing is OnMissing.EXCLUDE:
+                await self._recipients.exclude(load.key, sorted(found), Exclusion.PLACEHOLDER_MISSING)
+        return dict(missing)
+
+    async def _counted(self, key: StageKey, progress: Counter[str]) -> Batches:
+        async for batch in self._recipients.pending(key):
+            yield batch
+            progress["checked"] += len(batch)

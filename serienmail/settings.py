@@ -6,7 +6,7 @@ from tomllib import TOMLDecodeError
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,7 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.limits import Limits
 from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account
 from serienmail.mailing.identity import MailSettings
@@ -45,6 +47,22 @@ def _host_and_port(address: str) -> str:
     return address
 
 
+class Source(BaseModel):
+    """A query on a company's own database, whose rows become records; nothing is ever written there.
+
+    query: one SELECT; its columns are the headings of a file, one of them the records' key. parameters: by their name
+    in the query, ``:since``. mapping: a file as for ``serienmail import``.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    url: Annotated[str, AfterValidator(_database_url)] = Field(repr=False)
+    query: str
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    module: str = CONTACTS
+    mapping: Path | None = None
+
+
 class Settings(BaseSettings):
     """From the environment (``SERIENMAIL_…``, nested with ``__``), then ``serienmail.toml``, then these defaults.
 
@@ -71,6 +89,8 @@ class Settings(BaseSettings):
     """How long the link in a request for consent is good."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
+    sources: dict[str, Source] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=Limits)
     slice_size: int | None = Field(default=None, ge=1)
     """Recipients for each send activity; None: as the number of recipients suggests."""
 

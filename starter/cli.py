@@ -12,6 +12,8 @@ from starter.commands import (
     consents,
     contacts,
     environment,
+    filters,
+    lists,
     looking,
     people,
     reporting,
@@ -40,6 +42,8 @@ app.add_typer(schedule.app)
 app.add_typer(suppressions.app)
 app.add_typer(people.app)
 app.add_typer(consents.app)
+app.add_typer(filters.app)
+app.add_typer(lists.app)
 
 
 def main() -> NoReturn:

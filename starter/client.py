@@ -26,15 +26,16 @@ from serienmail.domain.campaign import MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Restart, SendAgain, Stop
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import AlreadyExists, CommandRefused, EnvironmentFault
-from serienmail.domain.mass_mail import MassMail
-from serienmail.domain.selection import Selection
+from serienmail.domain.mass_mail import AsOf, MassMail
 from serienmail.domain.states import Folder, MassMailState
 from serienmail.domain.status import Status
 from serienmail.settings import Settings, load_settings
 from serienmail.storage.mass_mails import Listed
 from starter.connection import connect_to_temporal
-from starter.orders import Prepared, pinned, prepare
+from starter.letter import compose
+from starter.orders import Prepared, check_due, pinned, prepare
 from starter.overview import Report, mass_mails_in, report
+from starter.recipients import Recipients
 from starter.services import Services, open_services
 from workflows import names
 from workflows.mass_mail import MassMailWorkflow
@@ -61,18 +62,28 @@ class MassMails:
         async with open_services(settings or load_settings()) as services:
             yield cls(services, temporal or await connect_to_temporal())
 
+    @property
+    def recipients(self) -> Recipients:
+        """Selections, filters and work lists."""
+        return Recipients(self.services)
+
     async def select(self, criterion: Criterion) -> str:
-        """Store a selection; the id that orders name it by."""
-        return await self.services.selections.save(Selection(criterion))
+        """Store a selection; the id that orders name it by. ``recipients.select`` knows more parts."""
+        return await self.recipients.select(criterion)
 
     async def prepare(self, order: MassMail) -> Prepared:
         """What starting would do now, counted; nothing is written."""
         return await prepare(self.services, order)
 
     async def start(self, order: MassMail) -> MassMail:
-        """Start a mass mail; the order with its template revisions. AlreadyExists if the id is taken."""
+        """Start a mass mail; the order with its template revisions. AlreadyExists if the id is taken.
+
+        Its mails are from who ordered it, as far as mail.people knows that one; ``starter.letter.compose`` says else.
+        """
         await self.require("start", order.created_by, order.id, order.created_by)
-        order = (await self.prepare(order)).order
+        order = (await self.prepare(await compose(self.services, order))).order
+        if order.as_of is AsOf.START:
+            order = replace(order, selection=await self.services.selections.fix(order.selection))
         await self.services.mass_mails.create(order, datetime.now(UTC))
         await self.run(self.as_run(order))
         return order
@@ -108,6 +119,10 @@ class MassMails:
         """Change what isn't sent yet; templates may be given without a revision."""
         order = (await self.services.mass_mails.get(mass_mail_id)).order
         edited = await pinned(self.services, edit.apply(order))
+        if edit.due:
+            await check_due(self.services, edited, datetime.now(UTC))
+        if edit.selection and order.as_of is AsOf.START:
+            edit = replace(edit, selection=await self.services.selections.fix(edit.selection))
         change = replace(
             edit,
             template=edit.template and edited.template,
@@ -197,7 +212,7 @@ class MassMails:
             self.as_run(listed.order),
             stopped=reason,
             epoch=listed.epoch,
-            snapshot=max(listed.snapshot, 1),
+            snapshot=listed.snapshot + 1,  # who was read by the lost one may be out of date
             version=listed.status.version,
             said=listed.status,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.enclosure import Enclosed, Enclosures, check_file_name, check_pattern, check_sizes
 from serienmail.domain.errors import InvalidOrder
 from serienmail.mailing.letter import content_type
@@ -25,12 +26,15 @@ class ReadFiles:
         """One file's content, as if it were stored."""
         return self.contents[file_id]
 
-    async def store(self, services: Services) -> None:
-        """Keep the contents; InvalidOrder, and nothing is kept, if they are larger than mails may be."""
+    async def store(self, services: Services, module: str = CONTACTS) -> None:
+        """Keep the contents; InvalidOrder, and nothing is kept, if they are larger than mails may be.
+
+        module: whose fields the paths of personal files may name.
+        """
         limits = services.settings.mail
         check_sizes(self.enclosures.files, max_message=limits.max_message_bytes, max_image=limits.max_image_bytes)
         for pattern in self.enclosures.personal:
-            check_pattern(pattern, await services.contacts.fields())
+            check_pattern(pattern, await services.contacts.fields(module))
         for content in self.contents.values():
             await services.files.save(content)
 

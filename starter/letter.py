@@ -61,17 +61,22 @@ def read_letter(table: Table, folder: Path) -> Letter:
     )
 
 
-async def compose(services: Services, order: MassMail, letter: Letter) -> MassMail:
-    """The order with templates that say what the letter says. Versions of its own are stored where they differ."""
-    if letter.files:
-        await letter.files.store(services)
-    user = sender_known(services, order.created_by)
+async def compose(services: Services, order: MassMail, letter: Letter | None = None) -> MassMail:
+    """The order with templates that say what the letter says. Versions of its own are stored where they differ.
+
+    letter: None: what one says that says nothing; templates that were composed already stay as they are.
+    """
+    said, user = letter or Letter(), sender_known(services, order.created_by)
+    if said.files:
+        await said.files.store(services, (await services.selections.get(order.selection)).module)
 
     async def version(name: str, *, first: bool) -> str:
         ref = await sendable(services, name)
+        if letter is None and ref.is_of_one_mass_mail:
+            return name
         template = await services.templates.get(ref)
-        changed = letter.sent_by(letter.apply(template) if first else template, user)
-        if changed == template:
+        changed = said.sent_by(said.apply(template) if first else template, user)
+        if changed == template and not user:  # a known user's is stored in any case: it was composed, then
             return name
         compile_template(changed)
         own = replace(changed, name=ref.version_for(order.id))

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from serienmail.domain.criteria import Criterion, check
+from serienmail.domain.contact import CONTACTS
+from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import EVERYONE, Audience, FollowUp, MassMail, OnMissing
+from serienmail.domain.filters import resolved
+from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, MassMail, OnMissing
 from starter.letter import KEYS as LETTER_KEYS
 from starter.letter import Letter, compose, read_letter
 from starter.toml_file import Table, read_toml
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "local_time",
-    "on_missing", "everyone", "recipients", "follow_up", *LETTER_KEYS,
+    "on_missing", "everyone", "recipients", "module", "ignore", "removed", "as_of", "follow_up", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -39,7 +41,10 @@ class FollowUpEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFile:
-    """An order as written. None: the file doesn't say. recipients: who gets it, unless everyone does."""
+    """An order as written. None: the file doesn't say. recipients: who gets it, unless everyone of the module does.
+
+    ignore, removed: who of these is left out.
+    """
 
     id: str | None = None
     name: str | None = None
@@ -49,6 +54,10 @@ class OrderFile:
     due: datetime | None = None
     everyone: bool = False
     recipients: Criterion | None = None
+    module: str = CONTACTS
+    ignore: Criterion | None = None
+    removed: Criterion | None = None
+    as_of: AsOf = AsOf.DUE
     follow_ups: tuple[FollowUpEntry, ...] = ()
     opted_in_only: bool = True
     measured: bool = True
@@ -100,6 +109,10 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         due=table.moment("due"),
         everyone=table.flag("everyone") or False,
         recipients=table.criterion("recipients"),
+        module=table.text("module") or CONTACTS,
+        ignore=table.criterion("ignore"),
+        removed=table.criterion("removed"),
+        as_of=_or(table.choice("as_of", AsOf), AsOf.DUE),
         follow_ups=tuple(_follow_up(entry) for entry in table.tables("follow_up", _FOLLOW_UP_KEYS, "follow-up")),
         opted_in_only=_or(table.flag("opted_in_only"), True),
         measured=_or(table.flag("measured"), True),
@@ -133,27 +146,29 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         copies=file.copies,
         local_time=file.local_time,
         on_missing=file.on_missing,
+        as_of=file.as_of,
     )
     return await compose(mails.services, order, file.letter)
 
 
 async def store_recipients(mails: "MassMails", file: OrderFile) -> str:
     """The id of the selection the file describes; InvalidOrder if it doesn't, or names an unknown field."""
-    if file.everyone:
-        return EVERYONE
-    if file.recipients is None:
+    if file.recipients is None and not file.everyone:
         raise InvalidOrder("The order doesn't say who gets it; write [recipients], or everyone = true (--everyone).")
-    return await _stored(mails, "recipients", file.recipients)
+    for where in ("recipients", "ignore", "removed"):
+        await _check(mails, where, getattr(file, where), file.module)
+    return await mails.recipients.select(file.recipients, ignore=file.ignore, removed=file.removed, module=file.module)
 
 
 async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowUp, ...]:
     """The follow-ups as the order has them; what they ignore is stored."""
     follow_ups = []
     for number, entry in enumerate(file.follow_ups, start=1):
-        ignore = entry.ignore and await _stored(mails, f"follow-up {number}: ignore", entry.ignore)
+        await _check(mails, f"follow-up {number}: ignore", entry.ignore, file.module)
+        ignore = await mails.recipients.select(entry.ignore, module=file.module) if entry.ignore else None
         follow_ups.append(
             FollowUp(
-                template=entry.template, audience=entry.audience, after=entry.after, on=entry.on, ignore=ignore or None
+                template=entry.template, audience=entry.audience, after=entry.after, on=entry.on, ignore=ignore
             )
         )
     return tuple(follow_ups)
@@ -186,12 +201,13 @@ def _days(number: int) -> timedelta:
         raise InvalidOrder(f"'after_days' can't be {number}; give a number of days that makes sense.") from None
 
 
-async def _stored(mails: "MassMails", where: str, criterion: Criterion) -> str:
+async def _check(mails: "MassMails", where: str, criterion: Criterion | None, module: str) -> None:
+    if criterion is None:
+        return
     try:
-        check(criterion, await mails.services.contacts.fields())
+        resolved(criterion, await mails.services.selections.vocabulary(module))
     except InvalidOrder as error:
         raise InvalidOrder(f"'{where}': {error}") from None
-    return await mails.select(criterion)
 
 
 def _needed(key: str, value: str | None) -> str:

@@ -1,17 +1,20 @@
 """Preparing an order before anything is started: names become revisions, mistakes are found, people are counted."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from activities.checks import by_placeholder, unfilled
+from activities.checks import faulty
 from serienmail.domain.delivery import Counts
 from serienmail.domain.errors import ChecksFailed, InvalidOrder, NotFound, SerienmailError, TemplateFault
 from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.limits import Limits, check_slot
 from serienmail.domain.loading import Load, Loaded, first_load
 from serienmail.domain.local_time import passed
 from serienmail.domain.mass_mail import MassMail, OnMissing, check_order
+from serienmail.domain.states import MassMailState
 from serienmail.domain.template import TemplateRef
 from serienmail.mailing.template import check_placeholders
 from starter.services import Services
@@ -65,10 +68,12 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
     wrong: list[SerienmailError] = []
     with _noted(wrong):
         check_order(order, now)
+    with _noted(wrong):
+        await check_due(services, order, now)
     for rule in order.follow_ups:
         if rule.ignore is not None:
             with _noted(wrong):
-                await services.selections.criterion(rule.ignore)
+                await services.selections.chosen(rule.ignore)
     prepared = Prepared(order, Counts(), {})
     if await _can_be_written(services, order, wrong):  # else every recipient would be found wanting
         with _noted(wrong):
@@ -92,7 +97,7 @@ def _noted(wrong: list[SerienmailError]) -> Iterator[None]:
 async def _can_be_written(services: Services, order: MassMail, wrong: list[SerienmailError]) -> bool:
     """Whether account, templates and senders are right by themselves."""
     before = len(wrong)
-    fields = await services.contacts.fields()
+    fields = await services.contacts.fields((await services.selections.get(order.selection)).module)
     with _noted(wrong):
         services.post_office.account(order.account)
     if order.copies and order.created_by not in services.settings.mail.people:
@@ -109,20 +114,50 @@ async def _can_be_written(services: Services, order: MassMail, wrong: list[Serie
 async def _judged(services: Services, order: MassMail, now: datetime) -> Prepared:
     """Whom it would go to; InvalidOrder if that must not be."""
     load = first_load(order, revision=1)
-    counts, missing = await _counted(services, load)
+    found = await _dry_run(services, load)
     zones = await services.recipients.zones(load) if order.local_time else {}
     if order.due and (late := passed(zones, order.due, now)):
         raise InvalidOrder(f"It is later than {order.due:%H:%M} for {late} recipients already; give a later time.")
     excluded = order.on_missing is OnMissing.EXCLUDE
-    if problem := Loaded(counts, {} if excluded else missing).problem:
+    if problem := (Loaded(found.counts) if excluded else found).problem:
         raise InvalidOrder(problem)
-    prepared = Prepared(order, counts, missing, zones)
+    prepared = Prepared(order, _limited(found, services.settings.limits), dict(found.missing), zones)
     if prepared.will_receive == 0:
         raise InvalidOrder("Every recipient lacks a placeholder; give defaults in the template.")
     return prepared
 
 
-async def _counted(services: Services, load: Load) -> tuple[Counts, dict[str, int]]:
-    counts = await services.recipients.preview(load)
-    missing = await unfilled(services.recipients.previewed(load), services.post_office, load.templates, load.account)
-    return counts, by_placeholder(missing)
+async def check_due(services: Services, order: MassMail, now: datetime) -> None:
+    """InvalidOrder if too many other mass mails of its module are due in the same time slot."""
+    limits = services.settings.limits
+    if limits.mass_mails is None:
+        return
+    module = (await services.selections.get(order.selection)).module
+    others = [
+        listed.order
+        for listed in await services.mass_mails.all()
+        if listed.order.id != order.id and listed.state is not MassMailState.DELETED
+    ]
+    of_module = [
+        other.due for other in others if other.due and (await services.selections.get(other.selection)).module == module
+    ]
+    check_slot(limits, order.due or now, of_module)
+
+
+def _limited(found: Loaded, limits: Limits) -> Counts:
+    """With those beyond the limit excluded, after those who lack a placeholder."""
+    counts = found.counts
+    over = counts.will_receive - sum(found.missing.values()) - (limits.recipients or counts.will_receive)
+    return replace(counts, excluded={**counts.excluded, Exclusion.OVER_LIMIT.value: over}) if over > 0 else counts
+
+
+async def _dry_run(services: Services, load: Load) -> Loaded:
+    requirements = await services.post_office.requirements(load.templates, load.account)
+    found = await services.recipients.preview(load, requirements or ())
+    if requirements is not None:
+        return found
+    missing = Counter[str]()
+    people = services.recipients.previewed(load)
+    async for batch in faulty(people, services.post_office, load.templates, load.account):
+        missing.update(batch.values())
+    return Loaded(found.counts, missing)

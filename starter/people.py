@@ -10,8 +10,8 @@ from serienmail.domain.address import address_key
 from serienmail.domain.errors import CommandRefused, InvalidOrder, NotFound
 from serienmail.domain.rights import Role
 from serienmail.domain.suppression import ALL_TOPICS, Suppression, SuppressionReason
-from serienmail.storage.contact_file import BadRow
 from serienmail.storage.persons import Erased
+from serienmail.storage.records import BadRow
 from serienmail.storage.suppression_file import read_suppressions, write_suppressions
 from starter.services import Services
 

@@ -1,20 +1,20 @@
 """One mail as it would go out, for a real contact; nothing is written, and its links lead nowhere."""
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 from serienmail.domain.address import address_key
-from serienmail.domain.criteria import where
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.errors import InvalidOrder, NotFound, PlaceholderMissing
 from serienmail.domain.loading import first_load
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.letter import specimen
 from serienmail.mailing.post import FileSource
 from serienmail.mailing.template import check_placeholders
-from serienmail.storage.criteria import condition
 from starter.orders import Prepared
 from starter.services import Services
 
@@ -34,13 +34,18 @@ class Preview:
 
 
 async def preview(
-    services: Services, template: Template, account: str, contact: Mapping[str, Any], files: FileSource | None = None
+    services: Services,
+    template: Template,
+    account: str,
+    contact: Mapping[str, Any],
+    module: str = CONTACTS,
+    files: FileSource | None = None,
 ) -> Preview:
-    """The mail for this contact; NotFound for an unknown account, TemplateFault if there can be no mail.
+    """The mail for this record; NotFound for an unknown account, TemplateFault if there can be no mail.
 
     files: what it encloses, if that isn't stored.
     """
-    check_placeholders(template, await services.contacts.fields())
+    check_placeholders(template, await services.contacts.fields(module))
     if address_key(contact["email"]) is None:
         raise InvalidOrder(f"The contact '{contact['key']}' has no usable mail address; choose another one.")
     builder = await services.post_office.builder(template, account, follow_up=False, files=files)
@@ -52,21 +57,23 @@ async def first_mail(services: Services, prepared: Prepared) -> Preview:
     """What the first of the recipients would get."""
     order = prepared.order
     template = await services.templates.get(TemplateRef.parse(order.template))
-    async for batch in services.recipients.previewed(first_load(order, revision=1)):
-        for _, contact in batch:
-            try:
-                return await preview(services, template, order.account, contact)
-            except PlaceholderMissing:
-                continue  # the order says to exclude them
+    module = (await services.selections.get(order.selection)).module
+    async with aclosing(services.recipients.previewed(first_load(order, revision=1))) as batches:
+        async for batch in batches:
+            for _, contact in batch:
+                try:
+                    return await preview(services, template, order.account, contact, module)
+                except PlaceholderMissing:
+                    continue  # the order says to exclude them
     raise InvalidOrder("Nobody is left who would get the mail; select others.")
 
 
-async def contact_by_key(services: Services, key: str) -> Mapping[str, Any]:
-    """A contact's merge fields; NotFound if there is none."""
-    found = await services.contacts.sample(1, condition(where("key").eq(key), await services.contacts.fields()))
-    if not found:
-        raise NotFound(f"There is no contact '{key}'; give the key it has in the CRM.")
-    return found[0]
+async def contact_by_key(services: Services, key: str, module: str = CONTACTS) -> Mapping[str, Any]:
+    """A record's merge fields; NotFound if there is none."""
+    found = await services.contacts.find(key, module)
+    if found is None:
+        raise NotFound(f"There is no {module} '{key}'; give the key it has in the CRM.")
+    return found
 
 
 def _read(data: bytes) -> Preview:

@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from serienmail.domain.errors import AlreadyExists, InvalidOrder, NotFound
 from serienmail.domain.mass_mail import MassMail
 from starter.client import MassMails
+from starter.letter import compose
 from starter.orders import Prepared
 from workflows import names
 from workflows.recurring import RecurringMassMailWorkflow
@@ -70,7 +71,7 @@ class Schedules:
         _check_time_zone(time_zone)
         _check_cron(cron)
         await self._mails.require("start", order.created_by, _PREFIX + order.id, order.created_by, "schedule")
-        order = (await self.prepare(order)).order
+        order = (await self.prepare(await compose(self._mails.services, order))).order
         action = ScheduleActionStartWorkflow(
             RecurringMassMailWorkflow.run,
             self._mails.as_run(order),

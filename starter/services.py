@@ -15,6 +15,7 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.copies import CopyStore
 from serienmail.storage.database import Database
 from serienmail.storage.files import FileStore
+from serienmail.storage.filters import FilterStore
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
@@ -23,6 +24,7 @@ from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
+from serienmail.storage.work_lists import WorkListStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Services:
     templates: TemplateStore
     files: FileStore
     selections: SelectionStore
+    filters: FilterStore
+    lists: WorkListStore
     mass_mails: MassMailStore
     recipients: RecipientStore
     ledger: Ledger
@@ -75,8 +79,10 @@ def wire(settings: Settings, database: Database) -> Services:
         templates=templates,
         files=files,
         selections=SelectionStore(database),
+        filters=FilterStore(database),
+        lists=WorkListStore(database),
         mass_mails=MassMailStore(database),
-        recipients=RecipientStore(database),
+        recipients=RecipientStore(database, settings.limits.recipients),
         ledger=Ledger(database, post_office.message_id),
         copies=CopyStore(database),
         audit=AuditStore(database),

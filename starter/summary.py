@@ -28,10 +28,11 @@ _WITHOUT_MAIL = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """contact: the CRM's own number."""
+    """contact: the CRM's own number. why: what stands behind the group's reason, if that isn't all."""
 
     contact: str
     name: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ async def _stage(services: Services, key: StageKey) -> StageSummary:
 def _groups(kind: str, stories: Sequence[Story], counts: Counts) -> list[Group]:
     by_reason: dict[str, list[Person]] = {}
     for story in stories:
-        by_reason.setdefault(story.why, []).append(Person(story.contact, story.name))
+        reason = story.exclusion.words if story.exclusion else story.why
+        more = "" if story.why == reason else story.why
+        by_reason.setdefault(reason, []).append(Person(story.contact, story.name, more))
     whole = {Exclusion(code).words: number for code, number in counts.excluded.items()}
     return [Group(kind, why, whole.get(why, len(people)), people) for why, people in sorted(by_reason.items())]

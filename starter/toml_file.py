@@ -104,6 +104,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InvalidOrder(f"The file {path} is no TOML; correct it: {error}.") from None
 
 
+def read_criterion(text: str) -> Criterion:
+    """A criterion as it stands in an order file: ``{field = "city", op = "eq", value = "Ulm"}``."""
+    try:
+        return from_document(tomllib.loads(f"criterion = {text}")["criterion"])
+    except tomllib.TOMLDecodeError:
+        raise InvalidOrder(
+            "The criterion can't be read; write it as in an order: '{field = \"city\", op = \"eq\", value = \"Ulm\"}'."
+        ) from None
+
+
 def read_moment(text: str) -> datetime:
     """A date and time in ISO 8601; InvalidOrder if it is none, or has no offset."""
     try:

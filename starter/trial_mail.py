@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from serienmail.domain.address import address_key
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import Answer
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.template import Template
@@ -22,6 +23,7 @@ async def send_test_mails(
     account: str,
     contact: Mapping[str, Any],
     to: Sequence[str],
+    module: str = CONTACTS,
     files: FileSource | None = None,
 ) -> dict[str, Answer]:
     """Send this contact's mail to each address instead; the answers. TransportFailure if the server can't be had.
@@ -30,7 +32,7 @@ async def send_test_mails(
     """
     if unusable := [address for address in to if address_key(address) is None]:
         raise InvalidOrder(f"'{unusable[0]}' is no mail address; correct it.")
-    check_placeholders(template, await services.contacts.fields())
+    check_placeholders(template, await services.contacts.fields(module))
     office = services.post_office
     marked = replace(template, subject=MARK + template.subject)
     post = office.post_with(await office.builder(marked, account, follow_up=False, files=files), account)

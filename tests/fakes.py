@@ -1,6 +1,7 @@
 """One fake for each port, with its state in view."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from serienmail.domain.delivery import Answer, Claimed, Counts, Outcome, SliceJo
 from serienmail.domain.errors import PlaceholderMissing
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load
+from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import DeliveryState
 from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Phase, Reply
@@ -103,6 +105,7 @@ class FakeRecipients:
     def __init__(self, contacts: Sequence[Mapping[str, Any]]) -> None:
         self.rows = dict(enumerate(contacts, start=1))
         self.excluded: dict[int, Exclusion] = {}
+        self.at_most = len(self.rows)
 
     async def load(self, load: Load, now: datetime) -> Counts:
         return await self.counts(load.key)
@@ -110,8 +113,23 @@ class FakeRecipients:
     async def pending(self, key: StageKey) -> Any:
         yield [(seq, row) for seq, row in self.rows.items() if seq not in self.excluded]
 
+    async def faults(self, key: StageKey, requirements: Sequence[Requirement]) -> dict[str, int]:
+        return dict(Counter(self._faults(requirements).values()))
+
+    async def exclude_faulty(self, key: StageKey, requirements: Sequence[Requirement], reason: Exclusion) -> None:
+        self.excluded.update(dict.fromkeys(self._faults(requirements), reason))
+
+    def _faults(self, requirements: Sequence[Requirement]) -> dict[int, str]:
+        """Each recipient's first."""
+        last_first = reversed(requirements)
+        return {seq: one.fault for one in last_first for seq, row in self.rows.items() if not row[one.field]}
+
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         self.excluded.update(dict.fromkeys(seqs, reason))
+
+    async def limit(self, key: StageKey) -> None:
+        left = [seq for seq in self.rows if seq not in self.excluded]
+        self.excluded.update(dict.fromkeys(left[self.at_most :], Exclusion.OVER_LIMIT))
 
     async def counts(self, key: StageKey) -> Counts:
         reasons = list(self.excluded.values())
@@ -119,10 +137,16 @@ class FakeRecipients:
 
 
 class FakeTemplates:
-    """Templates that need these contact fields, by ``name@revision``."""
+    """Templates that need these contact fields, by ``name@revision``. plain: the database can check them."""
 
-    def __init__(self, needed: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, needed: Mapping[str, Sequence[str]], *, plain: bool = False) -> None:
         self._needed = needed
+        self._plain = plain
+
+    async def requirements(self, templates: Sequence[str], account: str) -> Sequence[Requirement] | None:
+        if not self._plain:
+            return None
+        return [Requirement(field, f"contact.{field}") for name in templates for field in self._needed[name]]
 
     async def check(self, template: str, account: str) -> Callable[[Mapping[str, Any]], None]:
         def run(contact: Mapping[str, Any]) -> None:

@@ -141,15 +141,22 @@ class MassMailWorkflow:
         while not stage.begun:
             if self._campaign.loaded != self._campaign.snapshot:
                 await self._load(stage)
-            elif await self._came_due(stage):
+            elif await self._came_due(stage) and not self._reads_again(stage):
                 break
         await self._deliver(stage)
         self._campaign.ended = workflow.now()
         if self._campaign.order.copies:
             await self._send_copies()
 
+    def _reads_again(self, stage: StageRun) -> bool:
+        """Filters and lists are asked again when it is due, if it had to wait for that and the order wants it."""
+        if stage.begun or not self._campaign.outdated(workflow.now()) or not workflow.patched("asked-when-due"):
+            return False
+        self._campaign.snapshot += 1
+        return True
+
     async def _load(self, stage: StageRun) -> None:
-        load = first_load(self._campaign.order, self._campaign.snapshot)
+        load, asked_at = first_load(self._campaign.order, self._campaign.snapshot), workflow.now()
         self._campaign.enter(stage, Phase.LOADING)
         loading = workflow.start_activity_method(
             LoadingActivities.load_recipients, load, **options.loading("reads the recipients")
@@ -158,7 +165,7 @@ class MassMailWorkflow:
         if loaded.problem:
             self._campaign.snapshot += 1  # a restart reads them again
             raise _Halted(loaded.problem)
-        self._campaign.loaded = load.revision
+        self._campaign.loaded, self._campaign.loaded_at = load.revision, asked_at
         self._campaign.enter(stage, Phase.WAITING)
 
     async def _send_copies(self) -> None:

@@ -8,7 +8,8 @@ from email.utils import formatdate, make_msgid
 
 from aiosmtplib import SMTP
 
-from benchmarks.throughput.message import SENDER, person, unsubscribe_url, words
+from benchmarks.people import person
+from benchmarks.throughput.message import SENDER, unsubscribe_url, words
 
 
 async def mails_per_second(host: str, port: int, mails: int, connections: int) -> float:

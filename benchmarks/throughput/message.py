@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
+from benchmarks.people import person
 from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
@@ -12,7 +13,6 @@ from serienmail.mailing.builder import MailBuilder, render
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail
 from serienmail.mailing.template import Rendered, compile_template
-from serienmail.storage.contacts import ContactRow
 
 ACCOUNT, SENDER = "marketing", "marketing@serienmail.example"
 LINK_KEY = SecretStr("k" * 32)
@@ -32,20 +32,6 @@ TEMPLATE = Template(
     + "<p><a href='{{ unsubscribe_url }}'>Abmelden</a></p>\n</body>\n</html>\n",
 )
 _compiled = compile_template(TEMPLATE)
-
-
-def person(number: int) -> ContactRow:
-    """The recipient of this number, from 1."""
-    return ContactRow(
-        key=str(number),
-        salutation=("Frau", "Herr")[number % 2],
-        first_name=("Käthe", "Jörg")[number % 2],
-        last_name=f"Person{number}",
-        email=f"person{number}@example.org",
-        city=f"Ort {number % 1000}",
-        language="de",
-        opt_in=True,
-    )
 
 
 def unsubscribe_url(number: int, base_url: str = "https://mail.serienmail.example") -> str:

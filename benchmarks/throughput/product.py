@@ -15,7 +15,8 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
-from benchmarks.throughput.message import ACCOUNT, LINK_KEY, SENDER, TEMPLATE, person
+from benchmarks.people import make_people
+from benchmarks.throughput.message import ACCOUNT, LINK_KEY, SENDER, TEMPLATE
 from benchmarks.throughput.processes import Processes, cpu_seconds, largest_mb, workers
 from benchmarks.throughput.receiving import Received, Sink
 from serienmail.domain.errors import EnvironmentFault
@@ -31,7 +32,6 @@ from starter.temporal_server import start_temporal
 from workflows.names import SEND_QUEUE
 
 _ID = "benchmark"
-_IMPORTED_AT_ONCE = 10_000
 _READY_WITHIN = 60.0
 _STUCK = (MassMailState.STOPPED, MassMailState.INCOMPLETE, MassMailState.INCOMPLETE_WITH_ERRORS)
 
@@ -51,6 +51,7 @@ class Sent:
     """seconds: from the order to its end, loading included. cpu_seconds: of all workers in that time.
 
     rss_mb: of the largest worker. duplicates: mails beyond each recipient's one. lost: recipients without their mail.
+    max_events: of the workflow run with the longest history.
     """
 
     seconds: float
@@ -58,6 +59,7 @@ class Sent:
     rss_mb: float
     duplicates: int
     lost: int
+    max_events: int
 
 
 async def send(options: Options, sink: Sink, database_url: str, folder: Path) -> Sent:
@@ -112,9 +114,7 @@ async def _migrate(settings: Settings) -> None:
 async def _import(mails: MassMails, count: int) -> None:
     if await mails.services.contacts.count():
         raise EnvironmentFault("The database holds contacts, who would all get a mail; give an empty one.")
-    for first in range(1, count + 1, _IMPORTED_AT_ONCE):
-        numbers = range(first, min(first + _IMPORTED_AT_ONCE, count + 1))
-        await mails.services.contacts.save([person(number) for number in numbers])
+    await make_people(mails.services.database, count)
     await mails.services.templates.add(TEMPLATE, datetime.now(UTC))
 
 
@@ -153,7 +153,14 @@ async def _measured(mails: MassMails, processes: Processes, count: int, sink: Si
         rss_mb=largest_mb(processes),
         duplicates=max(sent - once, received.messages - sent, received.messages - received.distinct, 0),
         lost=count - min(once, received.distinct),
+        max_events=await _longest_history(mails.temporal),
     )
+
+
+async def _longest_history(client: Client) -> int:
+    """Runs that continued as new count by themselves."""
+    runs = [client.get_workflow_handle(run.id, run_id=run.run_id) async for run in client.list_workflows()]
+    return max([(await run.describe()).history_length for run in runs], default=0)
 
 
 async def _until_over(mails: MassMails, processes: Processes) -> None:

@@ -23,7 +23,7 @@ from serienmail.domain.commands import (
     past_due,
     refusal,
 )
-from serienmail.domain.mass_mail import MAX_FOLLOW_UPS, FollowUp, MassMail
+from serienmail.domain.mass_mail import MAX_FOLLOW_UPS, AsOf, FollowUp, MassMail
 from serienmail.domain.rights import Role, Users
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
@@ -59,7 +59,7 @@ class Campaign:
     """One mass mail while it runs.
 
     stages: 0 and three follow-ups, of which the order uses as many as it has.
-    snapshot: which loading of recipients is wanted; loaded: which is there.
+    snapshot: which loading of recipients is wanted; loaded: which is there, read at loaded_at.
     ended: when stage 0 was out; follow-ups count their days from it.
     """
 
@@ -68,6 +68,7 @@ class Campaign:
         used = len(run.order.follow_ups) + 1
         self.stages = [StageRun(n, run.stopped if n < used else "") for n in range(MAX_FOLLOW_UPS + 1)]
         self.snapshot, self.loaded = run.snapshot, 0
+        self.loaded_at: datetime | None = None
         self.ended: datetime | None = None
         self.edits = 0
         self.version = run.version + 1
@@ -121,6 +122,12 @@ class Campaign:
         if rule is None:
             return None
         return rule.due(self.ended) if self.ended else rule.on
+
+    def outdated(self, now: datetime) -> bool:
+        """Whether its recipients were read before it was due, though the order asks for those of that moment."""
+        due = self.due(self.stages[0])
+        waited = self.loaded_at is not None and due is not None and self.loaded_at < due <= now
+        return waited and self.order.as_of is AsOf.DUE
 
     def enter(self, stage: StageRun, phase: Phase, reason: str = "") -> None:
         """A stage goes on to another phase."""

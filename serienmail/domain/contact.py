@@ -6,7 +6,12 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
+from serienmail.domain.errors import InvalidOrder
+
 Value = str | int | float | bool | date | None
+
+CONTACTS = "contact"
+"""The module that records belong to if nothing else is said."""
 
 LARGEST_NUMBER = 10**15 - 1
 """Numbers of up to 15 digits are the same in Python and in both databases."""
@@ -54,3 +59,9 @@ def attribute_name(heading: str) -> str:
 def is_attribute_name(name: str) -> bool:
     """Whether a free attribute can bear this name: it is a slug, and no built-in field's."""
     return name != "" and attribute_name(name) == name and name not in BUILT_IN_FIELDS
+
+
+def check_module(name: str) -> None:
+    """InvalidOrder unless a module can be called this."""
+    if attribute_name(name) != name or not name:
+        raise InvalidOrder(f"'{name}' can't be a module's name; use small letters a-z, digits and _, such as 'lead'.")

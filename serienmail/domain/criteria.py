@@ -1,14 +1,14 @@
-"""Criteria pick contacts by their fields: comparisons, combined by all, any and not."""
+"""Criteria pick contacts: by their fields, by saved filters and by work lists, combined by all, any and not."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from difflib import get_close_matches
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, assert_never, cast
 
-from serienmail.domain.contact import LARGEST_NUMBER, FieldType, Value
+from serienmail.domain.contact import Value
 from serienmail.domain.errors import InvalidOrder
 
 Plain = str | int | float | bool
@@ -62,6 +62,20 @@ class Comparison(_Combinable):
 
 
 @dataclass(frozen=True, slots=True)
+class InFilter(_Combinable):
+    """The saved filter of this name applies, as it is saved when the question is asked."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InList(_Combinable):
+    """The contact is on the work list of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf(_Combinable):
     """Every part applies."""
 
@@ -82,7 +96,7 @@ class Not(_Combinable):
     of: "Criterion"
 
 
-Criterion = Comparison | AllOf | AnyOf | Not
+Criterion = Comparison | InFilter | InList | AllOf | AnyOf | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +139,28 @@ class where:  # lower case: it reads as a word, where("city").eq("Ulm") & ~where
         return Comparison(self.field, operator, _plain(value))
 
 
-def matches(criterion: Criterion, contact: Mapping[str, Value]) -> bool:
-    """Whether the criterion applies to this contact; it must have passed ``check``."""
+def matches(
+    criterion: Criterion,
+    contact: Mapping[str, Value],
+    lists: Mapping[str, Container[Value]] = MappingProxyType({}),
+) -> bool:
+    """Whether the criterion applies to this contact; it must come from ``filters.resolved``.
+
+    lists: the keys on each work list.
+    """
     match criterion:
         case Comparison():
             return _compares(criterion, contact.get(criterion.field))
+        case InList(name):
+            return contact.get("key") in lists[name]
+        case InFilter(name):
+            raise ValueError(f"the filter '{name}' isn't resolved")
         case AllOf(of):
-            return all(matches(part, contact) for part in of)
+            return all(matches(part, contact, lists) for part in of)
         case AnyOf(of):
-            return any(matches(part, contact) for part in of)
+            return any(matches(part, contact, lists) for part in of)
         case Not(of):
-            return not matches(of, contact)
+            return not matches(of, contact, lists)
         case _:
             assert_never(criterion)
 
@@ -172,6 +197,10 @@ def to_document(criterion: Criterion) -> dict[str, Any]:
             return {"field": field, "op": operator.value}
         case Comparison(field, operator, value):
             return {"field": field, "op": operator.value, "value": list(value) if isinstance(value, tuple) else value}
+        case InFilter(name):
+            return {"filter": name}
+        case InList(name):
+            return {"list": name}
         case AllOf(of):
             return {"all": [to_document(part) for part in of]}
         case AnyOf(of):
@@ -193,12 +222,16 @@ def from_document(document: object, depth: int = 0) -> Criterion:
             return AnyOf(tuple(from_document(part, depth + 1) for part in parts))
         case {"not": part, **rest} if not rest:
             return Not(from_document(part, depth + 1))
+        case {"filter": str(name), **rest} if not rest:
+            return InFilter(name)
+        case {"list": str(name), **rest} if not rest:
+            return InList(name)
         case {"field": str(field), "op": str(op), **rest} if rest.keys() <= {"value"}:
             return Comparison(field, _operator(op), _value_from(rest.get("value")))
         case _:
             raise InvalidOrder(
-                "a criterion can't be read; write {field = …, op = …, value = …}, {all = […]}, {any = […]}"
-                " or {not = …}."
+                "a criterion can't be read; write {field = …, op = …, value = …}, {filter = …}, {list = …},"
+                " {all = […]}, {any = […]} or {not = …}."
             )
 
 
@@ -222,73 +255,3 @@ def _plain_from(value: object) -> Plain:
     if isinstance(value, datetime) or not isinstance(value, Plain | date):
         raise InvalidOrder("a criterion compares with something else than text, number, date or boolean; correct it.")
     return _plain(value)
-
-
-def check(criterion: Criterion, fields: Mapping[str, FieldType]) -> None:
-    """InvalidOrder unless every field is known and compared in a way its type can be."""
-    match criterion:
-        case Comparison():
-            _check_comparison(criterion, fields)
-        case AllOf(of) | AnyOf(of):
-            for part in of:
-                check(part, fields)
-        case Not(of):
-            check(of, fields)
-        case _:
-            assert_never(criterion)
-
-
-_ORDERED = {Operator.EQ, Operator.NE, Operator.LT, Operator.LE, Operator.GT, Operator.GE, Operator.IN, Operator.EMPTY}
-_OPERATORS = {
-    FieldType.TEXT: set(Operator),
-    FieldType.NUMBER: _ORDERED,
-    FieldType.DATE: _ORDERED,
-    FieldType.BOOLEAN: {Operator.EQ, Operator.NE, Operator.EMPTY},
-}
-_EXPECTED = {
-    FieldType.TEXT: "a text, or with 'empty' instead of the text \"\"",
-    FieldType.NUMBER: "a number of at most 15 digits",
-    FieldType.DATE: "a date such as 2026-12-31",
-    FieldType.BOOLEAN: "true or false",
-}
-
-
-def _check_comparison(comparison: Comparison, fields: Mapping[str, FieldType]) -> None:
-    name, operator, value = comparison.field, comparison.operator, comparison.value
-    if name not in fields:
-        raise InvalidOrder(f"contacts have no field '{name}'; {_advice(name, fields)}.")
-    kind = fields[name]
-    if operator not in _OPERATORS[kind]:
-        possible = ", ".join(op for op in Operator if op in _OPERATORS[kind])
-        raise InvalidOrder(f"'{operator}' can't be asked of '{name}', a {kind}; use one of {possible}.")
-    if operator is Operator.EMPTY:
-        if value is not None:
-            raise InvalidOrder(f"'empty' takes no value; remove it from the criterion on '{name}'.")
-    elif value in (None, ()) or (operator is Operator.IN) != isinstance(value, tuple):
-        raise InvalidOrder(f"the criterion on '{name}' needs a list of values for 'in', else one value; correct it.")
-    elif not all(_fits(part, kind) for part in (value if isinstance(value, tuple) else (value,))):
-        raise InvalidOrder(f"'{name}' is a {kind}; compare it with {_EXPECTED[kind]}.")
-
-
-def _advice(name: str, fields: Mapping[str, FieldType]) -> str:
-    nearest = get_close_matches(name, fields, n=1)
-    return f"did you mean '{nearest[0]}'" if nearest else f"use one of {', '.join(fields)}"
-
-
-def _fits(value: Plain | None, kind: FieldType) -> bool:
-    match kind:
-        case FieldType.TEXT:
-            return isinstance(value, str) and value != "" and "\0" not in value  # PostgreSQL knows no NUL
-        case FieldType.NUMBER:
-            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
-        case FieldType.DATE:
-            return isinstance(value, str) and _is_iso_date(value)
-        case FieldType.BOOLEAN:
-            return isinstance(value, bool)
-
-
-def _is_iso_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text  # fromisoformat takes 20261231 too, which orders wrongly
-    except ValueError:
-        return False

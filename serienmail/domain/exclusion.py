@@ -16,6 +16,7 @@ class Exclusion(StrEnum):
     CONTACT_GONE = "contact_gone"
     DUPLICATE = "duplicate"
     PLACEHOLDER_MISSING = "placeholder_missing"
+    OVER_LIMIT = "over_limit"
 
     @property
     def words(self) -> str:
@@ -42,4 +43,5 @@ _WORDS = {
     Exclusion.CONTACT_GONE: "contact was deleted",
     Exclusion.DUPLICATE: "duplicate of an address that is already in",
     Exclusion.PLACEHOLDER_MISSING: "a placeholder is empty or can't be used",
+    Exclusion.OVER_LIMIT: "over the limit of a mass mail",
 }

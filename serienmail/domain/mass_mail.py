@@ -24,6 +24,13 @@ class Audience(StrEnum):
     NOT_OPENED = "not_opened"
 
 
+class AsOf(StrEnum):
+    """When it is decided whom the selection picks."""
+
+    DUE = "due"
+    START = "start"
+
+
 class OnMissing(StrEnum):
     """What to do if a placeholder is empty for a recipient."""
 
@@ -69,6 +76,7 @@ class MassMail:
     measured: opens are measured, for recipients who agreed to it.
     copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
     topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
+    as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
     """
 
     id: str
@@ -85,6 +93,7 @@ class MassMail:
     copies: bool = False
     local_time: bool = False
     topic: str = ""
+    as_of: AsOf = AsOf.DUE
 
     @property
     def begins(self) -> datetime | None:

@@ -10,6 +10,7 @@ beginning in the title ("Dr. Freiherr von"), it goes back to the name.
 """
 
 import re
+from functools import lru_cache
 
 _PROFESSOR_OR_DOCTOR = re.compile(r"\b(?:(prof(?:essor(?:in)?)?)|dr|doktor(?:in)?|doctor)\b\.?", re.IGNORECASE)
 _OTHER_DEGREE = re.compile(r"\b(?:dipl|mag|ing|bsc|msc|mba)\b[\w.-]*", re.IGNORECASE)
@@ -28,7 +29,7 @@ _FIRMS = {"firma", "company"}
 def salutation(language: str, salutation: str, title: str, first_name: str, last_name: str, company: str) -> str:
     """The first words of the mail, without a comma: "Sehr geehrte Frau Prof. Dr. Kensy". German unless English."""
     english = language.strip().casefold().startswith("en")
-    form = _OTHER_DEGREE.sub("", _PROFESSOR_OR_DOCTOR.sub("", salutation)).strip(" .").casefold()
+    form = _form(salutation)
     academic = _academic(title) or _academic(salutation)
     first, last = _joined(first_name), _joined(_noble(title), last_name)
     if form in _FIRMS or _is_no_person(form in _FORMS or academic != "", first, last, company):
@@ -47,10 +48,18 @@ def _is_no_person(addressable: bool, first: str, last: str, company: str) -> boo
     return not last or not addressable or last == _joined(company)  # firms are often entered as a last name
 
 
+# A million contacts have a few forms of address and titles between them.
+@lru_cache(maxsize=1024)
+def _form(salutation: str) -> str:
+    return _OTHER_DEGREE.sub("", _PROFESSOR_OR_DOCTOR.sub("", salutation)).strip(" .").casefold()
+
+
+@lru_cache(maxsize=1024)
 def _academic(text: str) -> str:
     return " ".join("Prof." if found[1] else "Dr." for found in _PROFESSOR_OR_DOCTOR.finditer(text))
 
 
+@lru_cache(maxsize=1024)
 def _noble(title: str) -> str:
     return " ".join(word for word in title.split() if word.casefold() in _NOBLE)
 

@@ -1,29 +1,32 @@
 """From a claimed row of the ledger to the mail that is handed over."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from html import escape
 from typing import Any
 
 from serienmail.domain.delivery import Claimed
 from serienmail.domain.salutation import salutation
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
+from serienmail.mailing.body import Body
 from serienmail.mailing.dkim import DkimSigner
-from serienmail.mailing.letterhead import Letterhead, before_body_end
+from serienmail.mailing.letterhead import Letterhead
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox, check_one_line, fixed_header, mailbox_header, text_header
 from serienmail.mailing.mime import Attachment, InlineImage, Skeleton
 from serienmail.mailing.template import CompiledTemplate, Rendered, compile_template
 
 _MOST_HEADERS = 16_384  # headers, the way out and the pixel: a bound, not a measure
+_MOST_ENCODED = 4  # of an octet: "=XX", and its part of the soft line ends
 
 
 class MailBuilder:
     """Builds the mails of one stage; what they share is compiled once.
 
     attachments: go along with each mail. letterhead: who it is from; None: the account.
+    template: with the letterhead's signature. size: bytes that mails aren't larger than, but for what is filled in.
     """
 
     def __init__(
@@ -37,15 +40,25 @@ class MailBuilder:
         letterhead: Letterhead | None = None,
     ) -> None:
         head = letterhead or Letterhead.of(account)
-        self._template = compile_template(head.signed(template))
+        signed = head.signed(template)
+        self.template = compile_template(signed)
         self._links = links
         self._sender = head.sender
         self._shared_headers = shared_headers(head, follow_up=follow_up)
+        self._signer = DkimSigner(account.dkim)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
-        self._signer = DkimSigner(account.dkim)
         self._attachments = attachments
         self._skeleton = self._skeleton_of(attachments)
+        self._bodies = {tracked: self._compiled_bodies(tracked) for tracked in (False, True)}
+        self.size = self._skeleton.size + _MOST_HEADERS + _most_encoded(signed.text + signed.html)
+
+    def _skeleton_of(self, attachments: Sequence[Attachment | InlineImage]) -> Skeleton:
+        return Skeleton(text=self._has_text, html=self._has_html, attachments=attachments)
+
+    def _compiled_bodies(self, tracked: bool) -> list[Body]:
+        bodies = [Body(self.template.text, html=False)] if self._has_text else []
+        return [*bodies, Body(self.template.html, html=True, pixel=tracked)] if self._has_html else bodies
 
     def build(self, claimed: Claimed, personal: Sequence[Attachment] = ()) -> Mail:
         """The mail for this recipient, the same bytes each time; TemplateFault if there can be none.
@@ -54,20 +67,21 @@ class MailBuilder:
         """
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
         recipient = Mailbox.of(claimed.address, display_name(claimed.contact))
-        unsubscribe_url = self._links.unsubscribe_url(ref)
-        rendered = render(self._template, claimed.contact, unsubscribe_url=unsubscribe_url)
+        variables = self._variables(claimed, ref)
+        subject = check_one_line("Subject", self.template.subject.render(variables))
+        bodies = [body.written(variables) for body in self._bodies[claimed.tracked]]
         headers = (
             self._shared_headers,
             mailbox_header("To", recipient),
-            text_header("Subject", rendered.subject),
-            fixed_header("Date", mail_date(claimed.dated_at.replace(microsecond=0))),
+            text_header("Subject", subject),
+            fixed_header("Date", mail_date(int(claimed.dated_at.timestamp()))),
             fixed_header("Message-ID", claimed.message_id),
             fixed_header("List-Id", f"<mass-mail-{claimed.number}.{self._sender.domain}>"),
-            fixed_header("List-Unsubscribe", f"<{unsubscribe_url}>"),
+            fixed_header("List-Unsubscribe", f"<{variables['unsubscribe_url']}>"),
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
         )
         skeleton = self._skeleton_of([*self._attachments, *personal]) if personal else self._skeleton
-        data = skeleton.message(headers, *self._bodies(rendered, claimed, ref, unsubscribe_url))
+        data = skeleton.message(headers, *bodies)
         data = self._signer.sign(data) + data
         return Mail(
             sender=self._sender.address,
@@ -79,20 +93,30 @@ class MailBuilder:
 
     def dry_run(self, contact: Mapping[str, Any]) -> int:
         """Whether this contact can get a mail, as ``build`` says it; bytes that the mail won't be larger than."""
-        rendered = render(self._template, contact, unsubscribe_url=self._links.unsubscribe_url(MailRef(0, 0, 0)))
         check_one_line("To", display_name(contact))
-        return self._skeleton.size + _MOST_HEADERS + 3 * len((rendered.text + rendered.html).encode("utf-8", "replace"))
+        rendered = render(self.template, contact, unsubscribe_url=self._links.unsubscribe_url(MailRef(0, 0, 0)))
+        return self._skeleton.size + _MOST_HEADERS + _most_encoded(rendered.text + rendered.html)
 
-    def _skeleton_of(self, attachments: Sequence[Attachment | InlineImage]) -> Skeleton:
-        return Skeleton(text=self._has_text, html=self._has_html, attachments=attachments)
+    def _variables(self, claimed: Claimed, ref: MailRef) -> dict[str, Any]:
+        variables = {
+            "contact": claimed.contact,
+            "salutation": greeting(claimed.contact),
+            "unsubscribe_url": self._links.unsubscribe_url(ref),
+            "unsubscribe_word": _unsubscribe_word(claimed.contact.get("language")),
+        }
+        return {**variables, "pixel_url": self._links.pixel_url(ref)} if claimed.tracked else variables
 
-    def _bodies(self, rendered: Rendered, claimed: Claimed, ref: MailRef, unsubscribe_url: str) -> Iterator[str]:
-        language = claimed.contact.get("language")
-        if self._has_text:
-            yield _with_way_out(rendered.text, unsubscribe_url, language)
-        if self._has_html:
-            html = _html_with_way_out(rendered.html, unsubscribe_url, language)
-            yield _with_pixel(html, self._links.pixel_url(ref)) if claimed.tracked else html
+
+def greeting(contact: Mapping[str, Any]) -> str:
+    """The contact's own salutation."""
+    return salutation(
+        contact.get("language") or "",
+        contact.get("salutation") or "",
+        contact.get("title") or "",
+        contact.get("first_name") or "",
+        contact.get("last_name") or "",
+        contact.get("company") or "",
+    )
 
 
 def render(template: CompiledTemplate, contact: Mapping[str, Any], **urls: str) -> Rendered:
@@ -100,9 +124,7 @@ def render(template: CompiledTemplate, contact: Mapping[str, Any], **urls: str) 
 
     urls: as ``CompiledTemplate.render`` takes them.
     """
-    fields = ("language", "salutation", "title", "first_name", "last_name", "company")
-    greeting = salutation(**{field: contact.get(field) or "" for field in fields})
-    return template.render(contact, salutation=greeting, **urls)
+    return template.render(contact, salutation=greeting(contact), **urls)
 
 
 def shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
@@ -115,7 +137,10 @@ def shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
     return b"".join(headers)
 
 
-mail_date = lru_cache(maxsize=64)(format_datetime)  # many mails are written in one second
+@lru_cache(maxsize=64)  # many mails are written in one second
+def mail_date(seconds: int) -> str:
+    """The Date header's value (RFC 5322 3.3). seconds: since 1970."""
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
 def display_name(contact: Mapping[str, Any]) -> str:
@@ -123,19 +148,8 @@ def display_name(contact: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (contact.get("first_name"), contact.get("last_name"))))
 
 
-def _with_way_out(text: str, url: str, language: str | None) -> str:
-    """The text with a way to unsubscribe, which no mass mail may lack."""
-    return text if url in text else f"{text}\n\n-- \n{_unsubscribe_word(language)}: {url}\n"
-
-
-def _html_with_way_out(html: str, url: str, language: str | None) -> str:
-    if escape(url) in html:
-        return html
-    return before_body_end(html, f'<p><a href="{escape(url)}">{_unsubscribe_word(language)}</a></p>')
-
-
-def _with_pixel(html: str, url: str) -> str:
-    return before_body_end(html, f'<img src="{escape(url)}" width="1" height="1" alt="">')
+def _most_encoded(bodies: str) -> int:
+    return _MOST_ENCODED * len(bodies.encode("utf-8", "replace"))
 
 
 def _unsubscribe_word(language: str | None) -> str:

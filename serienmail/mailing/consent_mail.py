@@ -35,7 +35,7 @@ class ConsentMailBuilder:
             self._headers,
             mailbox_header("To", recipient),
             text_header("Subject", rendered.subject),
-            fixed_header("Date", mail_date(claimed.dated_at.replace(microsecond=0))),
+            fixed_header("Date", mail_date(int(claimed.dated_at.timestamp()))),
             fixed_header("Message-ID", message_id),
         )
         wanted = zip((rendered.text, rendered.html), self._bodies, strict=True)

@@ -18,6 +18,7 @@ from serienmail.mailing.letterhead import Letterhead
 from serienmail.mailing.links import Links
 from serienmail.mailing.message import Mail
 from serienmail.mailing.mime import Attachment, InlineImage
+from serienmail.mailing.template import CompiledTemplate
 
 NO_NUMBER = 0
 """Mass mails are numbered from 1, so no link with this number is ever found."""
@@ -60,6 +61,14 @@ class LetterBuilder:
         if most > self._settings.max_message_bytes:  # perhaps: only building tells
             self.build(specimen(contact, contact["email"], self._account.from_address))
 
+    def template_of_all(self) -> CompiledTemplate | None:
+        """What every mail is made of; None if it takes more than filling that in to know whether there can be one."""
+        if self._template.sender.differs_by_recipient or self._template.enclosures.personal:
+            return None
+        builder = self._builder_for({})
+        near_the_limit = builder.size + _FILLED_IN > self._settings.max_message_bytes
+        return None if near_the_limit else builder.template
+
     def _builder_for(self, contact: Mapping[str, Any]) -> MailBuilder:
         sender = self._template.sender
         owner = str(contact.get("owner") or "") if sender.differs_by_recipient else ""
@@ -94,6 +103,7 @@ class LetterBuilder:
 
 _NO_FILE = "the personal attachment isn't there; put the file into its folder, or leave the recipient out."
 _PART_HEADERS = 1_024
+_FILLED_IN = 1_048_576  # bytes of what stands in placeholders; more isn't foreseen, and fails when it is built
 
 
 def content_type(file_name: str) -> str:

@@ -54,7 +54,7 @@ class Links:
         self._base_url = base_url.rstrip("/")
         self._signing_key_id = max(keys)
         self._keys = {
-            (key_id, kind): hmac.digest(secret, f"serienmail {kind.name.lower()}".encode(), "sha256")
+            (key_id, str(kind)): hmac.digest(secret, f"serienmail {kind.name.lower()}".encode(), "sha256")
             for key_id, secret in keys.items()
             for kind in LinkKind
         }

@@ -81,9 +81,19 @@ def _ascii_domain(domain: str) -> str:
 
 def check_one_line(name: str, value: str) -> str:
     """The value, if it is one line; TemplateFault, without the value, if it could start a second header."""
-    if _UNWRITABLE.search(value):
-        raise TemplateFault(f"the header {name} would hold a line break or control character; remove it from the data.")
+    if not is_one_line(value):
+        raise TemplateFault(f"{line_fault(name)}.")
     return value
+
+
+def is_one_line(value: str) -> bool:
+    """Whether a header can hold it."""
+    return _UNWRITABLE.search(value) is None
+
+
+def line_fault(name: str) -> str:
+    """What is said of a value that isn't one line."""
+    return f"the header {name} would hold a line break or control character; remove it from the data"
 
 
 def text_header(name: str, value: str) -> bytes:

@@ -2,22 +2,19 @@
 
 import re
 from base64 import encodebytes
-from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from urllib.parse import quote
 
 from serienmail.domain.errors import TemplateFault
 from serienmail.mailing.message import check_one_line, fixed_header
+from serienmail.mailing.quoted_printable import quoted_printable
 
 _HOLE = b"\0"  # where a body goes; no header, base64 or boundary contains it
 _CONTENT_TYPE = re.compile(r"(?!message/|multipart/)[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")  # those can't be base64
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._-]+(?:@[A-Za-z0-9._-]+)?")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-](?:[A-Za-z0-9._ -]{0,53}[A-Za-z0-9._-])?")
 _NAME_SECTION = 55  # with " filename*10*=utf-8''" less than 78
-_LONG_LINE = 500
-_PIECES = re.compile(rf"[^>]{{1,{_LONG_LINE}}}>?|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +55,14 @@ class Skeleton:
         self._head, *self._after_bodies = whole.split(_HOLE)
         self.size = len(whole)
 
-    def message(self, headers: Iterable[bytes], *bodies: str) -> bytes:
-        """The whole message: the same arguments, the same bytes. bodies: as many as the skeleton has, text first."""
+    def message(self, headers: Iterable[bytes], *bodies: str | bytes) -> bytes:
+        """The whole message: the same arguments, the same bytes.
+
+        bodies: as many as the skeleton has, text first; bytes are quoted-printable already.
+        """
         pieces = [*headers, self._head]
         for body, after in zip(bodies, self._after_bodies, strict=True):
-            pieces.append(_quoted_printable(body))
+            pieces.append(body if isinstance(body, bytes) else quoted_printable(body))
             pieces.append(after)
         return b"".join(pieces)
 
@@ -125,25 +125,3 @@ def _name_sections(name: str) -> Iterator[str]:
             section = ""
         section += octets
     yield section
-
-
-def _quoted_printable(body: str) -> bytes:
-    """RFC 2045 6.7, line by line, so that each line is encoded for the first mail only.
-
-    A long line, such as editors write HTML in, is taken tag by tag, with a soft line break between.
-    """
-    lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return b"\r\n".join(
-        [
-            _encoded_line(line) if len(line) <= _LONG_LINE else b"=\r\n".join(map(_encoded_line, _PIECES.findall(line)))
-            for line in lines
-        ]
-    )
-
-
-@lru_cache(maxsize=4096)  # a few MB at most; the lines that differ are forgotten first
-def _encoded_line(line: str) -> bytes:
-    try:
-        return b2a_qp(line.encode()).replace(b"\n", b"\r\n")
-    except UnicodeEncodeError:
-        raise TemplateFault("the mail would hold half a character; remove it from the data.") from None

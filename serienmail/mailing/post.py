@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from serienmail.domain.delivery import Answer, Claimed, Verdict
 from serienmail.domain.enclosure import Enclosed
 from serienmail.domain.errors import NotFound, TemplateFault
+from serienmail.domain.requirement import Requirement
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.consent_mail import ConsentMailBuilder
@@ -19,6 +20,7 @@ from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox
 from serienmail.mailing.mime import Attachment, InlineImage
 from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
+from serienmail.mailing.requirements import requirements
 from serienmail.mailing.smtp import SmtpTransport
 
 log = logging.getLogger(__name__)
@@ -144,8 +146,16 @@ class PostOffice:
         """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty, or another
         TemplateFault that this contact's mail would have.
         """
-        found = await self._templates.get(TemplateRef.parse(template))
-        return (await self.builder(found, account, follow_up=False)).check
+        return (await self._letter(template, account)).check
+
+    async def requirements(self, templates: Sequence[str], account: str) -> Sequence[Requirement] | None:
+        """What all of them ask of a contact; None if only dry runs can tell."""
+        made_of = [(await self._letter(name, account)).template_of_all() for name in templates]
+        same_for_all = [template for template in made_of if template]
+        return requirements(same_for_all) if len(same_for_all) == len(made_of) else None
+
+    async def _letter(self, template: str, account: str) -> LetterBuilder:
+        return await self.builder(await self._templates.get(TemplateRef.parse(template)), account, follow_up=False)
 
     async def builder(
         self, template: Template, account: str, *, follow_up: bool, files: FileSource | None = None

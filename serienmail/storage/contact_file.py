@@ -1,33 +1,22 @@
-"""Contacts from a CSV file, as CRM systems and Excel write them, into the database."""
+"""Contacts from files, as CRM systems, Excel and address books write them, into the database."""
 
 import asyncio
-import codecs
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from io import StringIO
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from serienmail.domain.address import address_key
-from serienmail.domain.contact import FieldType, Value
-from serienmail.domain.errors import ImportFailed
-from serienmail.storage.column_mapping import ColumnMapping, Target, refuse_doubles
+from serienmail.domain.contact import CONTACTS, FieldType, Value
+from serienmail.storage.column_mapping import ColumnMapping, Target
 from serienmail.storage.column_values import TEXTS, Notation, NotationCensus
 from serienmail.storage.contacts import Attribute, ContactRow, ContactStore, ImportCounts
+from serienmail.storage.csv_file import CsvFile
+from serienmail.storage.records import BadRow, Records
+from serienmail.storage.vcards import CardFile
+from serienmail.storage.workbook import Workbook
 
 _CHUNK = 10_000  # rows a transaction
-_BLOCK = 1 << 20  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that wasn't imported. line: where it begins, from 1; reason: for the terminal only."""
-
-    line: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,121 +35,48 @@ async def import_contacts(
     path: Path,
     mapping: Path | None = None,
     progress: Callable[[int], None] | None = None,
+    module: str = CONTACTS,
+    saved: Callable[[Sequence[str]], Awaitable[object]] | None = None,
 ) -> ImportReport:
-    """Save a file's contacts; repeatable. Single bad rows are reported, a file that can't be read is ImportFailed.
+    """Save a file's records; repeatable. Single bad rows are reported, a file that can't be read is ImportFailed.
 
-    The file is read three times, in threads: for its encoding, for the types of its columns, for its rows. So its
+    A CSV file is read three times, in threads: for its encoding, for the types of its columns, for its rows. So its
     size doesn't matter; of the rows only the keys stay in memory. progress: called with the number of rows so far.
+    saved: is given the keys that were saved, some thousands at a time.
     """
-    file = await asyncio.to_thread(ContactFile.open, path)
+    file = await asyncio.to_thread(_open, path)
     targets = (ColumnMapping.read(mapping) if mapping else ColumnMapping()).assign(file.headings)
-    columns = await asyncio.to_thread(_columns, file, targets, await store.fields())
-    await store.learn(
+    columns = await asyncio.to_thread(_columns, file, targets, await store.fields(module))
+    attributes = [
         Attribute(column.target.name, column.notation.type, column.target.heading)
         for column in columns
         if not column.target.is_built_in
-    )
+    ]
+    await store.learn(attributes, module)
     given = {column.target.name for column in columns if column.target.is_built_in}
     entries = _entries(file, columns)
     counts, rows, bad = ImportCounts(), 0, list[BadRow]()
     while chunk := await asyncio.to_thread(lambda: list(islice(entries, _CHUNK))):
         bad += [entry for entry in chunk if isinstance(entry, BadRow)]
-        counts += await store.save([entry for entry in chunk if isinstance(entry, ContactRow)], given)
+        good = [entry for entry in chunk if isinstance(entry, ContactRow)]
+        counts += await store.save(good, given, module)
+        if saved:
+            await saved([row.key for row in good])
         rows += len(chunk)
         if progress:
             progress(rows)
     return ImportReport(rows, counts.added, counts.changed, counts.unchanged, tuple(bad))
 
 
-@dataclass(frozen=True, slots=True)
-class ContactFile:
-    """A CSV file whose encoding, delimiter and headings are known."""
-
-    path: Path
-    encoding: str
-    delimiter: str
-    headings: tuple[str, ...]
-
-    @classmethod
-    def open(cls, path: Path) -> "ContactFile":
-        """Look into the file; ImportFailed if it is none, or has no headings."""
-        try:
-            encoding = _encoding(path)
-            with path.open(encoding=encoding, newline="") as file:
-                start = file.read(_BLOCK)
-        except OSError as error:
-            raise ImportFailed(f"the contact file can't be opened ({error.strerror}); check its name.") from error
-        if not start.strip():
-            raise ImportFailed("the contact file is empty; export the contacts again, with a line of headings.")
-        delimiter, headings = max(((mark, _headings(start, mark)) for mark in ";,\t"), key=lambda found: len(found[1]))
-        _check_headings(headings)
-        return cls(path, encoding, delimiter, headings)
-
-    def rows(self) -> Iterator[tuple[int, list[str]] | BadRow]:
-        """The line and the trimmed fields of each row after the headings; rows without any value are skipped."""
-        with self.path.open(encoding=self.encoding, newline="") as file:
-            # strict: else a quote that is never closed would swallow the next row without a word
-            reader = csv.reader(file, delimiter=self.delimiter, strict=True)
-            line, seen_headings = 1, False
-            while True:
-                try:
-                    row = [text.strip() for text in next(reader)]
-                except StopIteration:
-                    return
-                except csv.Error:
-                    yield BadRow(line, f"not readable up to line {reader.line_num}, expected each quote to be closed")
-                    row = []
-                if any(row):
-                    if seen_headings:
-                        yield line, row
-                    seen_headings = True
-                line = reader.line_num + 1
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            encodings = ["utf-16"]
-        else:
-            encodings = ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
-        if _decodes(path, encoding):
-            return encoding
-    raise ImportFailed("the contact file's encoding is unknown; save it as CSV UTF-8 and import it again.")
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    beyond_ascii = False
-    with path.open("rb") as file:
-        for block in chain(iter(partial(file.read, _BLOCK), b""), [b""]):  # the last one ends the decoding
-            try:
-                text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                beyond_ascii |= not error.object[: error.start].isascii()
-                if encoding == "utf-8-sig" and beyond_ascii:  # read as cp1252, every umlaut would be two characters
-                    raise ImportFailed("the contact file is broken UTF-8; export it again as CSV UTF-8.") from error
-                return False
-            if "\0" in text:
-                raise ImportFailed("the contact file is no text but perhaps a workbook; save it as CSV UTF-8.")
-            beyond_ascii |= not text.isascii()
-    return True
-
-
-def _headings(start: str, delimiter: str) -> tuple[str, ...]:
-    try:
-        first = next(row for row in csv.reader(StringIO(start, newline=""), delimiter=delimiter) if any(row))
-    except (csv.Error, StopIteration):
-        return ()
-    return tuple(text.strip() for text in first)
-
-
-def _check_headings(headings: Sequence[str]) -> None:
-    if not headings or any(address_key(text) for text in headings):
-        raise ImportFailed("the contact file's first line has no headings; add a line that names the columns.")
-    if "" in headings:
-        raise ImportFailed(f"column {headings.index('') + 1} of the contact file has no heading; give it one.")
-    refuse_doubles("the contact file has the heading", headings)
+def _open(path: Path) -> Records:
+    """By the name's ending; whatever has another one is tried as CSV."""
+    match path.suffix.lower():
+        case ".xlsx":
+            return Workbook.open(path)
+        case ".vcf":
+            return CardFile.open(path)
+        case _:
+            return CsvFile.open(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +96,10 @@ class _Column:
         return False if self.target.is_built_in else None  # no opt-in is a no
 
 
-def _columns(file: ContactFile, targets: Sequence[Target], known: Mapping[str, FieldType]) -> list[_Column]:
+def _columns(file: Records, targets: Sequence[Target], known: Mapping[str, FieldType]) -> list[_Column]:
     """The columns with their notations. Free attributes nobody ever filled are left out: their type can't be told."""
     censuses = {
-        index: NotationCensus(target.type or known.get(target.name), english_first=file.delimiter == ",")
+        index: NotationCensus(target.type or known.get(target.name), english_first=file.english_first)
         for index, target in enumerate(targets)
         if target.type is not FieldType.TEXT
     }
@@ -199,7 +115,7 @@ def _columns(file: ContactFile, targets: Sequence[Target], known: Mapping[str, F
     ]
 
 
-def _entries(file: ContactFile, columns: Sequence[_Column]) -> Iterator[ContactRow | BadRow]:
+def _entries(file: Records, columns: Sequence[_Column]) -> Iterator[ContactRow | BadRow]:
     """Each row as a contact or as a bad row."""
     keys = set[str]()
     for found in file.rows():

@@ -1,4 +1,4 @@
-"""Contacts as the CRM last exported them, and the free attributes learnt on the way."""
+"""Contacts, and records of other modules, as the CRM last exported them, and the free attributes learnt on the way."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.address import address_key
 from serienmail.domain.consent import Consent, changed_answers
-from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, Value
+from serienmail.domain.contact import BUILT_IN_FIELDS, CONTACTS, FieldType, Value, check_module
 from serienmail.domain.errors import ImportFailed
+from serienmail.domain.near_duplicates import Person
 from serienmail.domain.suppression import AddressHash
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
@@ -74,18 +75,26 @@ class ContactStore:
         self._hash = address_hash
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
-    async def fields(self) -> dict[str, FieldType]:
-        """Every field of contacts, built in and learnt, with its type."""
+    async def fields(self, module: str = CONTACTS) -> dict[str, FieldType]:
+        """Every field of a module's records, built in and learnt, with its type."""
+        query = select(contact_field.c.name, contact_field.c.type).where(contact_field.c.module == module)
         async with self._database.read() as connection:
-            learnt = await connection.execute(select(contact_field.c.name, contact_field.c.type))
+            learnt = await connection.execute(query.order_by(contact_field.c.name))
             return {**BUILT_IN_FIELDS, **{name: FieldType(kind) for name, kind in learnt}}
 
-    async def learn(self, attributes: Iterable[Attribute]) -> None:
-        """Remember free attributes; their values are saved with the contacts.
+    async def modules(self) -> list[str]:
+        """The modules that have records, by name."""
+        async with self._database.read() as connection:
+            found = await connection.execute(select(contact.c.module).distinct().order_by(contact.c.module))
+            return list(found.scalars())
+
+    async def learn(self, attributes: Iterable[Attribute], module: str = CONTACTS) -> None:
+        """Remember a module's free attributes; their values are saved with the records.
 
         ImportFailed if one is known with another type: the stored values, and the criteria on them, would be lost.
         """
-        known = await self.fields()
+        check_module(module)
+        known = await self.fields(module)
         rows = []
         for attribute in attributes:
             if (kind := known.get(attribute.name, attribute.type)) is not attribute.type:
@@ -93,23 +102,27 @@ class ContactStore:
                     f"the attribute '{attribute.name}' is a {kind} since an earlier import and can't become"
                     f" a {attribute.type}; map the column to another name."
                 )
-            rows.append({"name": attribute.name, "type": attribute.type.value, "label": attribute.label})
+            about = {"name": attribute.name, "type": attribute.type.value, "label": attribute.label}
+            rows.append({"module": module, **about})
         if rows:
             statement = self._insert(contact_field)
-            update = statement.on_conflict_do_update(index_elements=["name"], set_={"label": statement.excluded.label})
+            label = {"label": statement.excluded.label}
+            update = statement.on_conflict_do_update(index_elements=["module", "name"], set_=label)
             async with self._database.write() as connection:
                 await connection.execute(update, rows)
 
-    async def save(self, rows: Sequence[ContactRow], given: Collection[str] | None = None) -> ImportCounts:
-        """Add and update contacts by their key, in one transaction; best up to some ten thousand at a time.
+    async def save(
+        self, rows: Sequence[ContactRow], given: Collection[str] | None = None, module: str = CONTACTS
+    ) -> ImportCounts:
+        """Add and update a module's records by their key, in one transaction; best up to some ten thousand at a time.
 
         given: the built-in fields that the rows speak of; the others, and attributes they don't have, stay as they
         were. None: all. Saving the same again changes nothing, not even ``imported_at``. No key may occur twice.
         """
-        values = await asyncio.to_thread(lambda: [_stored(row) for row in rows])
+        values = await asyncio.to_thread(lambda: [_stored(row, module) for row in rows])
         async with self._database.write() as connection:
             await hold_off_erasures(connection)
-            before = await _by_key(connection, [value["key"] for value in values])
+            before = await _by_key(connection, module, [value["key"] for value in values])
             if given is not None:
                 values = [_merged(before.get(value["key"]), value, given) for value in values]
             news = [value for value in values if before.get(value["key"]) != value]
@@ -126,9 +139,9 @@ class ContactStore:
         if not values:
             return
         statement = self._insert(contact)
-        columns = [name for name in (*values[0], "imported_at") if name != "key"]
+        columns = [name for name in (*values[0], "imported_at") if name not in ("module", "key")]
         update = {name: statement.excluded[name] for name in columns}
-        upsert = statement.on_conflict_do_update(index_elements=["key"], set_=update)
+        upsert = statement.on_conflict_do_update(index_elements=["module", "key"], set_=update)
         in_order = sorted(values, key=lambda value: value["key"])  # else two imports at once deadlock on PostgreSQL
         await connection.execute(upsert, [{**value, "imported_at": now} for value in in_order])
 
@@ -137,6 +150,21 @@ class ContactStore:
         statement = select(func.count()).select_from(contact).where(true() if condition is None else condition)
         async with self._database.read() as connection:
             return (await connection.execute(statement)).scalar_one()
+
+    async def people(self, condition: ColumnElement[bool]) -> list[Person]:
+        """What near-duplicates among the picked records are found by, ordered by postcode."""
+        columns = [contact.c[name] for name in ("key", "first_name", "last_name", "company", "postcode", "address_key")]
+        query = select(*columns).where(condition).order_by(contact.c.postcode, contact.c.id)
+        async with self._database.read() as connection:
+            return [
+                Person(row.key, f"{row.first_name} {row.last_name} {row.company}", row.postcode, row.address_key)
+                for row in await connection.execute(query)
+            ]
+
+    async def find(self, key: str, module: str = CONTACTS) -> dict[str, Value] | None:
+        """One record's fields by name, as ``sample`` gives them; None if there is none."""
+        found = await self.sample(1, (contact.c.module == module) & (contact.c.key == key))
+        return found[0] if found else None
 
     async def sample(self, limit: int, condition: ColumnElement[bool] | None = None) -> list[dict[str, Value]]:
         """The first contacts by import, each as its fields by name, free attributes included; dates are ISO text."""
@@ -173,11 +201,11 @@ def _answers(
             )
 
 
-_STORED = (*BUILT_IN_FIELDS, "address_key", "attributes")
+_STORED = ("module", *BUILT_IN_FIELDS, "address_key", "attributes")
 
 
-def _stored(row: ContactRow) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in BUILT_IN_FIELDS}
+def _stored(row: ContactRow, module: str) -> dict[str, Any]:
+    values = {"module": module} | {name: getattr(row, name) for name in BUILT_IN_FIELDS}
     attributes = {
         name: value.isoformat() if isinstance(value, date) else value for name, value in row.attributes.items()
     }
@@ -185,6 +213,7 @@ def _stored(row: ContactRow) -> dict[str, Any]:
     return values | {"email": email, "address_key": address_key(email), "attributes": attributes}
 
 
-async def _by_key(connection: AsyncConnection, keys: list[str]) -> dict[str, dict[str, Any]]:
-    found = await connection.execute(select(*(contact.c[name] for name in _STORED)).where(contact.c.key.in_(keys)))
+async def _by_key(connection: AsyncConnection, module: str, keys: list[str]) -> dict[str, dict[str, Any]]:
+    stored = select(*(contact.c[name] for name in _STORED))
+    found = await connection.execute(stored.where(contact.c.module == module, contact.c.key.in_(keys)))
     return {row["key"]: dict(row) for row in found.mappings()}

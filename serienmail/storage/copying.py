@@ -3,14 +3,25 @@
 from sqlalchemy import insert, select
 
 from serienmail.storage.database import Database
-from serienmail.storage.tables import contact, contact_field, file, selection, suppression, template
+from serienmail.storage.tables import (
+    contact,
+    contact_field,
+    file,
+    saved_filter,
+    selection,
+    suppression,
+    template,
+    work_list,
+    work_list_member,
+)
 
 BATCH = 5_000
+_COPIED = (contact_field, contact, suppression, file, template, selection, saved_filter, work_list, work_list_member)
 
 
 async def copy_for_rehearsal(source: Database, target: Database) -> None:
     """Contacts with their fields, suppressions, templates and selections, ids included. The target must be empty."""
-    for table in (contact_field, contact, suppression, file, template, selection):
+    for table in _COPIED:
         async with source.read() as reading, target.write() as writing:
             rows = await reading.stream(select(table))
             async for batch in rows.mappings().partitions(BATCH):

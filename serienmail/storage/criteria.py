@@ -4,14 +4,15 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, Text, and_, false, func, not_, or_, true
+from sqlalchemy import ColumnElement, Select, Text, and_, false, func, not_, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType
-from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, Not, Operator, check
-from serienmail.storage.tables import contact
+from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, InFilter, InList, Not, Operator
+from serienmail.domain.filters import Vocabulary, resolved
+from serienmail.storage.tables import contact, work_list_member
 
 
 class _by_code_points(FunctionElement[str]):
@@ -31,19 +32,31 @@ def _collated(element: _by_code_points, compiler: SQLCompiler, **options: Any) -
     return f'(({compiler.process(element.clauses, **options)}) COLLATE "C")'
 
 
-def condition(criterion: Criterion, fields: Mapping[str, FieldType]) -> ColumnElement[bool]:
-    """The criterion over ``tables.contact``; InvalidOrder if it doesn't pass ``check``.
+def condition(criterion: Criterion | None, vocabulary: Vocabulary) -> ColumnElement[bool]:
+    """The module's records to which the criterion applies, over ``tables.contact``; without one, all of them.
 
-    It is never NULL, so that NOT means what it says.
+    It is never NULL, so that NOT means what it says. InvalidOrder if the criterion can't be ``resolved``.
     """
-    check(criterion, fields)
-    return _translated(criterion, fields)
+    of_module: ColumnElement[bool] = contact.c.module == vocabulary.module
+    if criterion is None:
+        return of_module
+    return and_(of_module, _translated(resolved(criterion, vocabulary), vocabulary.fields))
+
+
+def keys_on(name: str) -> Select[str]:
+    """The keys on a work list."""
+    return select(work_list_member.c.key).where(work_list_member.c.list == name)
 
 
 def _translated(criterion: Criterion, fields: Mapping[str, FieldType]) -> ColumnElement[bool]:
     match criterion:
         case Comparison():
             return _comparison(criterion, fields[criterion.field])
+        case InList(name):
+            on_it: ColumnElement[bool] = contact.c.key.in_(keys_on(name))
+            return on_it
+        case InFilter(name):
+            raise ValueError(f"the filter '{name}' isn't resolved")
         case AllOf(of):
             return and_(true(), *(_translated(part, fields) for part in of))
         case AnyOf(of):

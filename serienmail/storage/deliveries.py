@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, and_, func, literal_column, select
 
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
+from serienmail.domain.suppression import ALL_TOPICS
 from serienmail.storage.database import Database
+from serienmail.storage.rows import suppression_of
 from serienmail.storage.tables import contact, delivery
 
 
@@ -18,7 +20,8 @@ class Story:
     """One row. seq: its place in the stage, as the Temporal UI shows it. contact: the CRM's own number; name: of the
     person, or else the company.
 
-    why: an exclusion in words, or the server's reply.
+    why: an exclusion in words, with the key of the contact that a duplicate is of; or the server's reply.
+    exclusion: the same without what stands behind it; None: not excluded.
 
     template: ``name@revision`` of what was sent. measured: it carried a pixel.
     """
@@ -33,6 +36,7 @@ class Story:
     measured: bool
     opened: bool
     name: str = ""
+    exclusion: Exclusion | None = None
 
 
 class DeliveryList:
@@ -52,11 +56,15 @@ class DeliveryList:
         query = (
             select(
                 func.coalesce(contact.c.key, "").label("key"),
+                func.coalesce(twin_contact.c.key, "").label("twin"),
+                suppression_of(delivery.c.address_key, ALL_TOPICS).label("suppressed"),
                 *(delivery.c[name] for name in _COLUMNS),
                 *(contact.c[name] for name in _NAMES),
             )
             .select_from(delivery)
             .outerjoin(contact, contact.c.id == delivery.c.contact_id)
+            .outerjoin(twin, _is_twin)
+            .outerjoin(twin_contact, twin_contact.c.id == twin.c.contact_id)
             .where(delivery.c.mass_mail_id == mass_mail_id)
             .order_by(delivery.c.contact_id, delivery.c.stage)
             .limit(limit)
@@ -74,16 +82,39 @@ _COLUMNS = ("stage", "seq", "state", "reason", "reply", "finished_at", "template
 _NAMES = ("first_name", "last_name", "company")
 
 
+twin, twin_contact = delivery.alias(), contact.alias()
+_is_twin = and_(
+    delivery.c.reason == Exclusion.DUPLICATE,
+    *(twin.c[name] == delivery.c[name] for name in ("mass_mail_id", "stage", "address_key")),
+    twin.c.state != literal_column("'excluded'"),  # as a parameter it would hide the index from SQLite
+)
+"""Who has a duplicate's address, and isn't excluded: one row at most, by the index ``delivery_once``."""
+
+
+def _why(row: Row[Any]) -> str:
+    """A reason with what stands behind it, as far as that is there still."""
+    if not row.reason:
+        return str(row.reply)
+    match reason := Exclusion(row.reason):
+        case Exclusion.DUPLICATE if row.twin:
+            return f"duplicate of {row.twin}"
+        case Exclusion.SUPPRESSED if row.suppressed:
+            return f"{reason.words}: {row.suppressed.replace('_', ' ')}"
+        case _:
+            return reason.words
+
+
 def _story(row: Row[Any]) -> Story:
     return Story(
         stage=row.stage,
         seq=row.seq,
         contact=row.key,
         state=DeliveryState(row.state),
-        why=Exclusion(row.reason).words if row.reason else row.reply,
+        why=_why(row),
         finished_at=row.finished_at,
         template=row.template,
         measured=row.tracked,
         opened=row.opened_at is not None,
         name=" ".join(filter(None, (row.first_name, row.last_name))) or row.company or "",
+        exclusion=Exclusion(row.reason) if row.reason else None,
     )

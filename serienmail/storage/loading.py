@@ -1,6 +1,7 @@
 """Recipients of a stage, selected and judged in the database: a million without a million Python objects."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,33 +9,35 @@ from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from serienmail.domain.contact import FieldType
-from serienmail.domain.criteria import Criterion
+from serienmail.domain.contact import BUILT_IN_FIELDS
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.exclusion import Exclusion
-from serienmail.domain.loading import Load
+from serienmail.domain.loading import Load, Loaded
 from serienmail.domain.mass_mail import Audience
+from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import OPEN_STATES, DeliveryState
-from serienmail.storage.contacts import ContactStore
+from serienmail.domain.suppression import ALL_TOPICS
 from serienmail.storage.counting import count_stage
-from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
-from serienmail.storage.rows import rows_of, stage_row, suppression_of
-from serienmail.storage.selections import SelectionStore
+from serienmail.storage.requirements import fault, is_faulty
+from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.selections import Chosen, SelectionStore
 from serienmail.storage.suppressions import hold_off_erasures
-from serienmail.storage.tables import contact, delivery, stage
+from serienmail.storage.tables import contact, delivery, stage, suppression
 
 BATCH = 2_000
+Batches = AsyncGenerator[Sequence[tuple[int, Mapping[str, Any]]]]
 
 
 class RecipientStore:
     """Fills the ledger with a stage's recipients."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limit: int | None = None) -> None:
+        """limit: how many recipients a stage may have, if there is a limit."""
         self._database = database
-        self._contacts = ContactStore(database)
+        self._limit = limit
         self._selections = SelectionStore(database)
 
     async def load(self, load: Load, now: datetime) -> Counts:
@@ -53,15 +56,17 @@ class RecipientStore:
                 await connection.execute(update(stage).where(stage_row(load.key)).values(**values))
             return await count_stage(connection, load.key)
 
-    async def preview(self, load: Load) -> Counts:
-        """What loading would give now; writes nothing."""
-        candidates = (await self._candidates(load)).subquery()
+    async def preview(self, load: Load, requirements: Sequence[Requirement] = ()) -> Loaded:
+        """What loading would give now, and who wouldn't meet a requirement; writes nothing."""
+        found = (await self._candidates(load, requirements)).subquery()
+        due_and_faulty = case((found.c.reason == "", found.c.fault), else_="").label("fault")
+        judged = select(found.c.reason, due_and_faulty).subquery()
+        counted = select(*judged.c, func.count().label("people")).group_by(*judged.c)
         async with self._database.read() as connection:
-            by = candidates.c.reason
-            rows = await connection.execute(select(by, func.count().label("people")).group_by(by))
-            by_reason: dict[str, int] = {row.reason: row.people for row in rows}
-        excluded = {reason: count for reason, count in by_reason.items() if reason}
-        return Counts(selected=sum(by_reason.values()), excluded=excluded)
+            rows = (await connection.execute(counted)).all()
+        excluded = {row.reason: row.people for row in rows if row.reason}
+        missing = {row.fault: row.people for row in rows if row.fault}
+        return Loaded(Counts(selected=sum(row.people for row in rows), excluded=excluded), missing)
 
     async def zones(self, load: Load) -> Mapping[str, int]:
         """How many of those who would get a mail now live in which time zone, as their contacts say it."""
@@ -72,19 +77,35 @@ class RecipientStore:
             rows = await connection.execute(chosen.where(candidates.c.reason == "").group_by(contact.c.time_zone))
             return {row.time_zone: row.people for row in rows}
 
-    async def previewed(self, load: Load) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
-        """The contacts that would get a mail now, in batches of (contact id, merge fields)."""
-        candidates = (await self._candidates(load)).subquery()
-        chosen = select(candidates.c.contact_id).where(candidates.c.reason == "").order_by(candidates.c.contact_id)
-        async with self._database.read() as connection:  # judged once: each batch would judge everybody again
-            ids = (await connection.execute(chosen)).scalars().all()
-        for start in range(0, len(ids), BATCH):
-            batch = select(contact).where(contact.c.id.in_(ids[start : start + BATCH])).order_by(contact.c.id)
-            async with self._database.read() as connection:
-                rows = (await connection.execute(batch)).mappings().all()
-            yield [(row["id"], merge_fields(dict(row))) for row in rows]
+    async def previewed(self, load: Load) -> Batches:
+        """The contacts that would get a mail now, in batches of (contact id, merge fields); close it, if not read out.
 
-    async def pending(self, key: StageKey) -> AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]:
+        Judged once, and then read as they come: neither all contacts nor all ids are ever in memory.
+        """
+        found = (await self._candidates(load)).subquery()
+        chosen = select(contact).join(found, found.c.contact_id == contact.c.id).where(found.c.reason == "")
+        in_order = chosen.order_by(contact.c.id).execution_options(yield_per=BATCH)
+        async with self._database.read() as connection, connection.stream(in_order) as rows:
+            async for batch in rows.mappings().partitions():
+                yield [(row["id"], merge_fields(dict(row))) for row in batch]
+
+    async def faults(self, key: StageKey, requirements: Sequence[Requirement]) -> dict[str, int]:
+        """Of how many loaded recipients which requirement isn't met, by its fault."""
+        judged = select(fault(requirements).label("fault")).join(delivery, contact.c.id == delivery.c.contact_id)
+        judged = judged.where(rows_of(key), delivery.c.state == DeliveryState.PENDING)
+        found = judged.subquery()
+        counted = select(found.c.fault, func.count().label("people")).where(found.c.fault != "").group_by(found.c.fault)
+        async with self._database.read() as connection:
+            return {row.fault: row.people for row in await connection.execute(counted)}
+
+    async def exclude_faulty(self, key: StageKey, requirements: Sequence[Requirement], reason: Exclusion) -> None:
+        """Exclude all loaded recipients who don't meet a requirement."""
+        faulty = delivery.c.contact_id.in_(select(contact.c.id).where(is_faulty(requirements)))
+        change = update(delivery).values(state=DeliveryState.EXCLUDED, reason=reason)
+        async with self._database.write() as connection:
+            await connection.execute(change.where(rows_of(key), delivery.c.state == DeliveryState.PENDING, faulty))
+
+    async def pending(self, key: StageKey) -> Batches:
         """The loaded recipients that are due a mail, in batches of (seq, merge fields)."""
         due = select(delivery.c.seq, contact).join(contact, contact.c.id == delivery.c.contact_id)
         due = due.where(rows_of(key), delivery.c.state == DeliveryState.PENDING)
@@ -106,27 +127,37 @@ class RecipientStore:
                 chosen = delivery.c.seq.in_(seqs[start : start + BATCH])
                 await connection.execute(change.where(rows_of(key), chosen, delivery.c.state.in_(OPEN_STATES)))
 
+    async def limit(self, key: StageKey) -> None:
+        """Exclude the recipients beyond the installation's limit; the last ones, by their number in the stage."""
+        if self._limit is None:
+            return
+        within = select(delivery.c.seq).where(rows_of(key), delivery.c.state != DeliveryState.EXCLUDED)
+        last = within.order_by(delivery.c.seq).limit(1).offset(self._limit - 1).scalar_subquery()
+        beyond = and_(rows_of(key), delivery.c.seq > last, delivery.c.state.in_(OPEN_STATES))
+        change = update(delivery).where(beyond).values(state=DeliveryState.EXCLUDED, reason=Exclusion.OVER_LIMIT)
+        async with self._database.write() as connection:
+            await connection.execute(change)
+
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers, now."""
         async with self._database.read() as connection:
             return await count_stage(connection, key)
 
-    async def _candidates(self, load: Load) -> Select[Any]:
-        fields = await self._contacts.fields()
+    async def _candidates(self, load: Load, requirements: Sequence[Requirement] = ()) -> Select[Any]:
         if load.audience is None:
-            chosen = await self._selections.criterion(load.selection)
-            source = select(contact).where(_matching(chosen, fields))
+            chosen = await self._selections.chosen(load.selection)
+            source = select(contact).where(chosen.condition)
         else:
             audience = (
                 select(contact)
                 .join(delivery, delivery.c.contact_id == contact.c.id)
                 .where(rows_of(StageKey(load.key.mass_mail_id, 0)), _in_audience(load.audience))
             )
-            source = audience
-        ignored: ColumnElement[bool] | None = None
+            source, chosen = audience, Chosen(true())
         if load.ignore is not None:
-            ignored = _matching(await self._selections.criterion(load.ignore), fields)
-        return _judged(source.add_columns(_reason(load, ignored).label("own_reason")))
+            chosen = replace(chosen, ignored=(await self._selections.chosen(load.ignore)).condition)
+        reason, faults = _reason(load, chosen).label("own_reason"), fault(requirements).label("fault")
+        return _judged(_with_suppressions(source, load.topic).add_columns(reason, faults))
 
 
 def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,9 +165,7 @@ def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row["attributes"], **{name: row[name] for name in _FOR_TEMPLATES}}
 
 
-_FOR_TEMPLATES = tuple(
-    column.name for column in contact.c if column.name not in ("id", "attributes", "address_key", "imported_at")
-)
+_FOR_TEMPLATES = tuple(BUILT_IN_FIELDS)
 
 
 def _judged(source: Select[Any]) -> Select[Any]:
@@ -149,23 +178,35 @@ def _judged(source: Select[Any]) -> Select[Any]:
         own.c.email.label("address"),
         own.c.address_key,
         case((repeated, literal(Exclusion.DUPLICATE.value)), else_=own.c.own_reason).label("reason"),
+        own.c.fault,
     )
 
 
-def _reason(load: Load, ignored: ColumnElement[bool] | None) -> ColumnElement[str]:
+_everywhere, _of_topic = suppression.alias(), suppression.alias()
+
+
+def _with_suppressions(source: Select[Any], topic: str) -> Select[Any]:
+    """Joined, not asked for by a subquery: PostgreSQL would ask each contact six times."""
+    for entry, its_topic in ((_everywhere, ALL_TOPICS), (_of_topic, topic)):
+        same = and_(entry.c.address_key == contact.c.address_key, entry.c.topic == its_topic)
+        source = source.outerjoin(entry, same)
+    return source
+
+
+def _reason(load: Load, chosen: Chosen) -> ColumnElement[str]:
     """A contact's own reason, in the order of precedence; '' for none."""
-    listed = suppression_of(contact.c.address_key, load.topic)
-    conditions: list[tuple[ColumnElement[bool], Exclusion]] = [
+    listed = func.coalesce(_everywhere.c.reason, _of_topic.c.reason)
+    conditions: list[tuple[ColumnElement[bool] | None, Exclusion]] = [
+        (chosen.removed, Exclusion.REMOVED_BY_HAND),
         (contact.c.email == "", Exclusion.NO_ADDRESS),
         (contact.c.address_key.is_(null()), Exclusion.INVALID_ADDRESS),
         (listed == "unsubscribed", Exclusion.UNSUBSCRIBED),
         (listed.is_not(null()), Exclusion.SUPPRESSED),
+        (~contact.c.opt_in if load.opted_in_only else None, Exclusion.NO_OPT_IN),
+        (chosen.ignored, Exclusion.IGNORED),
     ]
-    if load.opted_in_only:
-        conditions.append((~contact.c.opt_in, Exclusion.NO_OPT_IN))
-    if ignored is not None:
-        conditions.append((ignored, Exclusion.IGNORED))
-    return case(*((test, literal(reason.value)) for test, reason in conditions), else_=literal(""))
+    known = [(test, literal(reason.value)) for test, reason in conditions if test is not None]
+    return case(*known, else_=literal(""))
 
 
 def _in_audience(audience: Audience) -> ColumnElement[bool]:
@@ -178,10 +219,6 @@ def _in_audience(audience: Audience) -> ColumnElement[bool]:
             return and_(received, delivery.c.tracked, delivery.c.opened_at.is_not(null()))
         case Audience.NOT_OPENED:
             return and_(received, delivery.c.tracked, delivery.c.opened_at.is_(null()))
-
-
-def _matching(criterion: Criterion | None, fields: Mapping[str, FieldType]) -> ColumnElement[bool]:
-    return true() if criterion is None else condition(criterion, fields)
 
 
 async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:

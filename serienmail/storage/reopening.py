@@ -10,8 +10,8 @@ from serienmail.storage.rows import rows_of, suppression_of
 from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, delivery, mass_mail
 
-_WANTED = (Exclusion.REMOVED_BY_HAND, Exclusion.IGNORED)
-"""Reasons that are the author's own wish, not the recipient's state."""
+_WANTED = (Exclusion.REMOVED_BY_HAND, Exclusion.IGNORED, Exclusion.OVER_LIMIT)
+"""Reasons that are the author's own wish, or the installation's policy, not the recipient's state."""
 
 
 async def reopen_stage(connection: AsyncConnection, key: StageKey, opted_in_only: bool) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 from serienmail.domain.address import address_key
 from serienmail.domain.errors import ImportFailed
 from serienmail.domain.suppression import Suppression, SuppressionReason, is_hash
-from serienmail.storage.contact_file import BadRow, ContactFile
+from serienmail.storage.csv_file import CsvFile
+from serienmail.storage.records import BadRow
 
 COLUMNS = ("address", "topic", "reason", "since", "source")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -31,7 +32,7 @@ def read_suppressions(path: Path, now: datetime) -> Iterator[Suppression | BadRo
 
     ImportFailed if it is no CSV file with the heading ``address``.
     """
-    file = ContactFile.open(path)
+    file = CsvFile.open(path)
     headings = [heading.casefold() for heading in file.headings]
     if unknown := sorted(set(headings) - set(COLUMNS)):
         raise ImportFailed(f"the column '{unknown[0]}' means nothing here; name the columns {', '.join(COLUMNS)}.")

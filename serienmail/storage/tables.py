@@ -3,10 +3,24 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
+
+from serienmail.domain.contact import CONTACTS
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -33,12 +47,14 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows b
 
 
 class Contact(SQLModel, table=True):
-    """A person in the CRM, as last imported."""
+    """A record in the CRM that can be written to, as last imported: a contact, or of another module."""
 
     __tablename__: ClassVar[str] = "contact"
+    __table_args__ = (UniqueConstraint("module", "key", name="contact_once"),)
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
-    key: str = Field(unique=True)  # the CRM's own number
+    module: str = Field(default=CONTACTS, sa_column_kwargs={"server_default": CONTACTS})
+    key: str  # the CRM's own number in this module
     salutation: str = ""
     title: str = ""
     first_name: str = ""
@@ -62,6 +78,7 @@ class ContactField(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "contact_field"
 
+    module: str = Field(default=CONTACTS, primary_key=True)
     name: str = Field(primary_key=True)
     type: str
     label: str = ""  # the column's heading in the CRM's export
@@ -144,6 +161,34 @@ class StoredSelection(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     definition: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+
+
+class SavedFilter(SQLModel, table=True):
+    """A criterion with a name."""
+
+    __tablename__: ClassVar[str] = "saved_filter"
+
+    name: str = Field(primary_key=True)
+    module: str
+    definition: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+
+
+class WorkList(SQLModel, table=True):
+    """A static list of one module's records."""
+
+    __tablename__: ClassVar[str] = "work_list"
+
+    name: str = Field(primary_key=True)
+    module: str
+
+
+class WorkListMember(SQLModel, table=True):
+    """A record on a work list. By the CRM's number, so that one deleted and imported again is still on it."""
+
+    __tablename__: ClassVar[str] = "work_list_member"
+
+    list: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
 
 
 class StoredMassMail(SQLModel, table=True):
@@ -269,6 +314,9 @@ consent = Consent.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
 file = StoredFile.__table__  # type: ignore[attr-defined]
 selection = StoredSelection.__table__  # type: ignore[attr-defined]
+saved_filter = SavedFilter.__table__  # type: ignore[attr-defined]
+work_list = WorkList.__table__  # type: ignore[attr-defined]
+work_list_member = WorkListMember.__table__  # type: ignore[attr-defined]
 mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]
 stage = Stage.__table__  # type: ignore[attr-defined]
 delivery = Delivery.__table__  # type: ignore[attr-defined]

@@ -28,6 +28,7 @@ By = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 MassMailId = Annotated[str, typer.Argument(metavar="ID", help="The mass mail's id.")]
+Module = Annotated[str, typer.Option(help="Of which module the records are.")]
 OrderPath = Annotated[Path, typer.Argument(metavar="ORDER.toml", help="The order.")]
 
 

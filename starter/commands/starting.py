@@ -84,7 +84,7 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
     say_table(["recipients", ""], recipient_rows(prepared), numbers=[1])
     if not order.opted_in_only:
         opted_in = await mails.services.recipients.preview(replace(first_load(order, 1), opted_in_only=True))
-        without = opted_in.excluded.get(Exclusion.NO_OPT_IN, 0)
+        without = opted_in.counts.excluded.get(Exclusion.NO_OPT_IN, 0)
         say(f"\nWARNING: {without} of them have no opt-in for mass mail, and would get it nevertheless.")
     if opted_out := prepared.opted_out:
         say(f"\n{opted_out} of those selected have opted out or can't be mailed any more; it goes on without them.")

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import Verdict
 from serienmail.domain.errors import InvalidOrder
-from starter.commands.calling import By, Json, command, open_database
+from starter.commands.calling import By, Json, Module, command, open_database
 from starter.commands.terminal import say, say_as_it_is, say_json, say_table, words
 from starter.order_file import OrderFile, read_order
 
@@ -29,6 +30,7 @@ async def preview_mail(
     contact: ContactKey,
     by: By,
     account: AccountName = None,
+    module: Module = CONTACTS,
     html: Annotated[Path | None, typer.Option(help="Write the HTML to this file.")] = None,
     source: Annotated[Path | None, typer.Option(help="Write the mail to this file, as it would be sent.")] = None,
     json: Json = False,
@@ -37,8 +39,9 @@ async def preview_mail(
     from starter.preview import contact_by_key, preview
 
     async with open_database() as services:
-        template, sender, files = await _meant(services, what, account, by)
-        shown = await preview(services, template, sender, await contact_by_key(services, contact), files)
+        template, sender, files, of_module = await _meant(services, what, account, by, module)
+        merge_fields = await contact_by_key(services, contact, of_module)
+        shown = await preview(services, template, sender, merge_fields, of_module, files)
     if html:
         html.write_text(shown.html, "utf-8")
     if source:
@@ -56,6 +59,7 @@ async def test_mail(
     contact: ContactKey,
     by: By,
     account: AccountName = None,
+    module: Module = CONTACTS,
     json: Json = False,
 ) -> None:
     """Send one contact's mail to yourself or colleagues, marked as a test, with links that lead nowhere."""
@@ -63,9 +67,9 @@ async def test_mail(
     from starter.trial_mail import send_test_mails
 
     async with open_database() as services:
-        template, sender, files = await _meant(services, what, account, by)
-        merge_fields = await contact_by_key(services, contact)
-        answers = await send_test_mails(services, template, sender, merge_fields, to, files)
+        template, sender, files, of_module = await _meant(services, what, account, by, module)
+        merge_fields = await contact_by_key(services, contact, of_module)
+        answers = await send_test_mails(services, template, sender, merge_fields, to, of_module, files)
     if json:
         say_json(answers)
     else:
@@ -78,19 +82,19 @@ async def test_mail(
 
 
 async def _meant(
-    services: "Services", what: str, account: str | None, by: str
-) -> tuple["Template", str, "ReadFiles | None"]:
-    """The template as it would be sent, its account, and the files that an order encloses."""
+    services: "Services", what: str, account: str | None, by: str, module: str
+) -> tuple["Template", str, "ReadFiles | None", str]:
+    """The template as it would be sent, its account, the files that an order encloses, and whose module it is for."""
     from starter.letter import Letter, sender_known
 
-    written = read_order(Path(what)) if what.endswith(".toml") else OrderFile(template=what)
+    written = read_order(Path(what)) if what.endswith(".toml") else OrderFile(template=what, module=module)
     if written.template is None:
         raise InvalidOrder("The order has no template; name one.")
     letter: Letter = written.letter
     found = await services.templates.get(await services.templates.newest(written.template))
     if not found.ref.is_of_one_mass_mail:
         found = letter.sent_by(letter.apply(found), sender_known(services, by))
-    return found, account or written.account or only_account(services), letter.files
+    return found, account or written.account or only_account(services), letter.files, written.module
 
 
 def only_account(services: "Services") -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serienmail.domain.campaign import TEMPORAL_UI, Campaign, MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Phase, Restart, SendAgain, Stop
-from serienmail.domain.mass_mail import Audience, FollowUp
+from serienmail.domain.mass_mail import AsOf, Audience, FollowUp
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
 from tests.builders import NOON, an_order
@@ -119,6 +119,20 @@ def test_an_edit_of_the_recipients_loads_again_and_one_of_the_name_does_not() ->
     assert (campaign.snapshot, campaign.status().revision) == (1, 2)
     campaign.obey(Edit(by="anna", selection="abc"), NOON)
     assert (campaign.snapshot, campaign.status().revision) == (2, 3)
+
+
+def test_recipients_that_were_read_before_it_was_due_are_out_of_date_unless_they_are_fixed() -> None:
+    due = NOON + timedelta(days=1)
+    for as_of, read_at, outdated in (
+        (AsOf.DUE, NOON, True),
+        (AsOf.START, NOON, False),
+        (AsOf.DUE, due, False),
+    ):
+        campaign = a_campaign(due=due, as_of=as_of)
+        assert not campaign.outdated(due)  # not read at all
+        campaign.loaded_at = read_at
+        assert campaign.outdated(due) is outdated
+        assert not campaign.outdated(due - timedelta(minutes=1))
 
 
 def test_an_edit_shortly_before_delivery_stops_everything() -> None:

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, Value
-from serienmail.domain.criteria import AllOf, AnyOf, Criterion, Not, check, from_document, matches, to_document, where
+from serienmail.domain.criteria import AllOf, AnyOf, Criterion, Not, from_document, matches, to_document, where
 from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.filters import Vocabulary, resolved
 
 FIELDS = {
     **BUILT_IN_FIELDS,
@@ -45,7 +46,7 @@ IDA: dict[str, Value] = {
     ],
 )
 def test_a_criterion_applies(criterion: Criterion) -> None:
-    check(criterion, FIELDS)
+    resolved(criterion, Vocabulary(FIELDS))
     assert matches(criterion, IDA)
     assert not matches(~criterion, IDA)
 
@@ -136,7 +137,7 @@ def test_a_document_that_is_no_criterion_is_refused(document: object) -> None:
 )
 def test_a_criterion_that_makes_no_sense_is_refused_with_what_to_do(criterion: Criterion, advice: str) -> None:
     with pytest.raises(InvalidOrder, match=advice):
-        check(criterion, FIELDS)
+        resolved(criterion, Vocabulary(FIELDS))
 
 
 def test_criteria_nested_without_end_are_refused() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from serienmail.domain.criteria import where
+from serienmail.domain.criteria import InFilter, InList, where
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import Audience, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, OnMissing
 from starter.order_file import FollowUpEntry, OrderFile, Overrides, default_id, order_of, read_order
 from starter.template_file import read_template
 
@@ -48,9 +48,25 @@ def test_an_order_says_everything_a_mass_mail_needs() -> None:
     )
 
 
+def test_an_order_names_filters_lists_and_who_is_left_out() -> None:
+    text = (
+        "module = 'lead'\nas_of = 'start'\nrecipients = {any = [{filter = 'south'}, {list = 'fair'}]}\n"
+        "ignore = {list = 'board'}\nremoved = {field = 'key', op = 'eq', value = '2'}\n"
+    )
+    assert order_of(tomllib.loads(text)) == OrderFile(
+        module="lead",
+        as_of=AsOf.START,
+        recipients=InFilter("south") | InList("fair"),
+        ignore=InList("board"),
+        removed=where("key").eq("2"),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "gist"),
     [
+        ("as_of = 'now'", "'as_of' can't be 'now'; choose one of due, start"),
+        ("ignore = {list = 3}", "'ignore': a criterion can't be read"),
         ("nmae = 'X'", "no key 'nmae'; did you mean 'name'?"),
         (f"{FOLLOW_UP}after_day = 3", "no key 'follow-up 1: after_day'; did you mean 'after_days'?"),
         ("name = 3", "'name' must be a text"),

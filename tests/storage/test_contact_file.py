@@ -10,10 +10,12 @@ from sqlalchemy import select
 from serienmail.domain.contact import FieldType
 from serienmail.domain.criteria import Criterion, where
 from serienmail.domain.errors import ImportFailed
-from serienmail.storage.contact_file import BadRow, ImportReport, import_contacts
+from serienmail.domain.filters import Vocabulary
+from serienmail.storage.contact_file import ImportReport, import_contacts
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
+from serienmail.storage.records import BadRow
 from serienmail.storage.tables import contact
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -56,7 +58,7 @@ async def test_the_example_is_imported_whole_and_a_second_time_changes_nothing(s
 
 async def test_the_example_has_the_contacts_that_were_counted_by_hand(store: ContactStore, database: Database) -> None:
     await import_contacts(store, EXAMPLES / "kontakte.csv", EXAMPLES / "kontakte.toml")
-    fields = await store.fields()
+    fields = Vocabulary(await store.fields())
     expected: list[tuple[Criterion, int]] = [
         (where("salutation").eq("Divers"), 33),
         (where("title").starts_with("Prof"), 52),

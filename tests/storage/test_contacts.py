@@ -10,6 +10,7 @@ from sqlalchemy import select
 from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType
 from serienmail.domain.criteria import where
 from serienmail.domain.errors import ImportFailed
+from serienmail.domain.filters import Vocabulary
 from serienmail.storage.contacts import Attribute, ContactRow, ContactStore, ImportCounts
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
@@ -93,7 +94,7 @@ async def test_contacts_are_counted_and_sampled_by_a_condition(database: Databas
     store = ContactStore(database)
     await store.learn([Attribute("since", FieldType.DATE)])
     await store.save([JAN, IDA])
-    customers = condition(where("since").lt(date(2021, 1, 1)), await store.fields())
+    customers = condition(where("since").lt(date(2021, 1, 1)), Vocabulary(await store.fields()))
     assert await store.count(customers) == 1
     [sample] = await store.sample(5, customers)
     assert sample["city"] == "Köln"

@@ -1,6 +1,7 @@
 """The databases pick exactly the contacts that ``matches`` picks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,13 +10,15 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql
 
-from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, Value
-from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, Not, Operator, matches, where
+from serienmail.domain.contact import BUILT_IN_FIELDS, CONTACTS, FieldType, Value
+from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, InList, Not, Operator, matches, where
 from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.filters import Vocabulary
 from serienmail.storage.contacts import ContactRow, ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
-from serienmail.storage.tables import contact
+from serienmail.storage.tables import contact, work_list_member
+from serienmail.storage.work_lists import WorkListStore
 
 FIELDS = {
     **BUILT_IN_FIELDS,
@@ -24,6 +27,7 @@ FIELDS = {
     "since": FieldType.DATE,
     "vip": FieldType.BOOLEAN,
 }
+WORDS = Vocabulary(FIELDS, lists={"fair": CONTACTS, "lost": CONTACTS})
 
 # Few and awkward characters, so that values meet: case, umlauts, wildcards, quotes, beyond the BMP.
 texts = st.text(alphabet="aAäÄbBzZé_%\\'\" ß😀", max_size=3)
@@ -61,7 +65,8 @@ def combinations(parts: st.SearchStrategy[Criterion]) -> st.SearchStrategy[Crite
     return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(Not, parts)
 
 
-criteria: st.SearchStrategy[Criterion] = st.recursive(comparisons(), combinations, max_leaves=5)
+lists = st.sampled_from([InList("fair"), InList("lost")])
+criteria: st.SearchStrategy[Criterion] = st.recursive(comparisons() | lists, combinations, max_leaves=5)
 attributes: st.SearchStrategy[dict[str, Value]] = st.fixed_dictionaries(
     {},
     optional={
@@ -80,37 +85,43 @@ contacts = st.lists(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=contacts, asked=st.lists(criteria, min_size=1, max_size=6))
+@given(rows=contacts, asked=st.lists(criteria, min_size=1, max_size=6), listed=st.sets(st.integers(0, 4)))
 async def test_both_databases_pick_whom_matches_picks(
-    database: Database, rows: Sequence[ContactRow], asked: Sequence[Criterion]
+    database: Database, rows: Sequence[ContactRow], asked: Sequence[Criterion], listed: set[int]
 ) -> None:
+    on_list = {"fair": {row.key for n, row in enumerate(rows) if n in listed}, "lost": set[str]()}
     async with database.write() as connection:
         await connection.execute(delete(contact))
+        await connection.execute(delete(work_list_member))
     await ContactStore(database).save(rows)
+    await ContactStore(database).save([replace(row, city="Ulm") for row in rows], module="lead")
+    await WorkListStore(database).add_keys("fair", list(on_list["fair"]), CONTACTS)
     async with database.read() as connection:
         for criterion in asked:
-            picked = await connection.execute(select(contact.c.key).where(condition(criterion, FIELDS)))
-            assert set(picked.scalars()) == {row.key for row in rows if matches(criterion, _fields(row))}
+            picked = await connection.execute(select(contact.c.key).where(condition(criterion, WORDS)))
+            assert sorted(picked.scalars()) == sorted(
+                row.key for row in rows if matches(criterion, _fields(row), on_list)
+            )
 
 
 def _fields(row: ContactRow) -> dict[str, Value]:
-    return {"city": row.city, "opt_in": row.opt_in, **row.attributes}
+    return {"key": row.key, "city": row.city, "opt_in": row.opt_in, **row.attributes}
 
 
 def test_postgresql_orders_texts_by_code_points_whatever_its_language() -> None:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy declares none
-    sql = condition(where("city").lt("a") & where("industry").lt("a"), FIELDS).compile(dialect=dialect)
+    sql = condition(where("city").lt("a") & where("industry").lt("a"), WORDS).compile(dialect=dialect)
     assert str(sql).count('COLLATE "C") <') == 2
 
 
 def test_a_criterion_that_makes_no_sense_does_not_reach_the_database() -> None:
     with pytest.raises(InvalidOrder, match="industry"):
-        condition(where("industri").empty(), FIELDS)
+        condition(where("industri").empty(), WORDS)
 
 
 async def test_numbers_beyond_32_bits_can_be_asked_for(database: Database) -> None:
     await ContactStore(database).save([ContactRow(key="1", attributes={"revenue": 2.0**40})])
     async with database.read() as connection:
         for number in (2**31, 2**40):
-            asked = select(contact.c.key).where(condition(where("revenue").ge(number), FIELDS))
+            asked = select(contact.c.key).where(condition(where("revenue").ge(number), WORDS))
             assert list((await connection.execute(asked)).scalars()) == ["1"]

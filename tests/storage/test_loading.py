@@ -37,7 +37,7 @@ async def suppress(database: Database, number: int, reason: str) -> None:
 async def test_the_example_contacts_are_counted_before_they_are_loaded_and_after(database: Database) -> None:
     await import_contacts(ContactStore(database), EXAMPLES / "kontakte.csv", EXAMPLES / "kontakte.toml")
     recipients = RecipientStore(database)
-    previewed = await recipients.preview(a_load())
+    previewed = (await recipients.preview(a_load())).counts
     loaded = await recipients.load(a_load(), NOON)
     for counts in (previewed, loaded):
         assert (counts.selected, counts.will_receive) == (1250, 1014)
@@ -82,7 +82,7 @@ async def test_only_the_selected_are_in_and_the_ignored_are_told(database: Datab
 
 async def test_the_opt_in_can_be_left_out_of_account(database: Database) -> None:
     await ContactStore(database).save([a_contact(1, opt_in=False)])
-    assert (await RecipientStore(database).preview(a_load(opted_in_only=False))).will_receive == 1
+    assert (await RecipientStore(database).preview(a_load(opted_in_only=False))).counts.will_receive == 1
 
 
 async def test_loading_again_gives_the_stored_recipients(database: Database) -> None:
@@ -201,3 +201,30 @@ async def test_a_preview_writes_nothing(database: Database) -> None:
     await RecipientStore(database).preview(replace(a_load(), revision=9))
     assert await rows(database) == []
     assert (await RecipientStore(database).counts(KEY)).selected == 0
+
+
+async def test_a_limit_excludes_the_last_who_would_get_it_and_counts_nobody_else(database: Database) -> None:
+    await ContactStore(database).save([a_contact(number, opt_in=number != 2) for number in range(1, 7)])
+    recipients = RecipientStore(database, limit=3)
+    await recipients.load(a_load(), NOON)
+    await recipients.exclude(KEY, [1], Exclusion.PLACEHOLDER_MISSING)
+    for _ in range(2):  # safe to repeat
+        await recipients.limit(KEY)
+        assert await states(database) == [
+            "excluded:placeholder_missing", "excluded:no_opt_in", *["pending"] * 3, "excluded:over_limit",
+        ]  # fmt: skip
+
+
+async def test_fewer_than_the_limit_and_no_limit_exclude_nobody(database: Database) -> None:
+    await ContactStore(database).save([a_contact(number) for number in range(3)])
+    for limit in (None, 3, 4):
+        recipients = RecipientStore(database, limit)
+        await recipients.load(a_load(), NOON)
+        await recipients.limit(KEY)
+        assert await states(database) == ["pending"] * 3
+
+
+async def test_who_was_removed_by_hand_is_that_whatever_else_is_wrong(database: Database) -> None:
+    await ContactStore(database).save([a_contact(1, email=""), a_contact(2, email="x"), a_contact(3, opt_in=False)])
+    nobody = await SelectionStore(database).save(Selection(removed=~where("key").empty()))
+    assert (await RecipientStore(database).preview(a_load(selection=nobody))).excluded == {"removed_by_hand": 3}

@@ -108,7 +108,7 @@ async def test_an_erased_person_who_is_imported_again_gets_no_mail(database: Dat
     await everywhere(database)
     await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
     await ContactStore(database, HASH).save([WANDA])
-    assert (await RecipientStore(database).preview(a_load())).excluded == {"suppressed": 1}
+    assert (await RecipientStore(database).preview(a_load())).counts.excluded == {"suppressed": 1}
 
 
 @pytest.mark.parametrize("state", ["handing_over", "deferred", "unknown"])

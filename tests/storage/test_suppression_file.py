@@ -6,7 +6,7 @@ import pytest
 
 from serienmail.domain.errors import ImportFailed
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
-from serienmail.storage.contact_file import BadRow
+from serienmail.storage.records import BadRow
 from serienmail.storage.suppression_file import read_suppressions, write_suppressions
 from tests.builders import NOON
 

@@ -46,8 +46,8 @@ async def test_an_entry_for_one_topic_stops_its_mass_mails_alone(database: Datab
     assert await states(database, of_wine.key) == ["excluded:suppressed", "pending"]
     claimed = await claim(ledger, a_job(), NOON)
     assert claimed is not None and claimed.seq == 1
-    assert (await RecipientStore(database).preview(of_wine)).excluded == {"suppressed": 1}
-    assert (await RecipientStore(database).preview(a_load())).excluded == {}
+    assert (await RecipientStore(database).preview(of_wine)).counts.excluded == {"suppressed": 1}
+    assert (await RecipientStore(database).preview(a_load())).counts.excluded == {}
 
 
 async def test_a_topic_s_entry_is_seen_at_the_claim_and_when_somebody_sends_again(database: Database) -> None:
@@ -77,10 +77,10 @@ def entry_row(entry: Suppression) -> dict[str, object]:
 async def test_an_erased_person_who_comes_back_with_an_import_is_on_the_list(database: Database) -> None:
     await SuppressionStore(database, HASH).add([erased(2)], NOON)
     await ContactStore(database, HASH).save([a_contact(number) for number in (1, 2, 3)])
-    counts = await RecipientStore(database).preview(a_load())
-    assert counts.excluded == {"suppressed": 1}
+    loaded = await RecipientStore(database).preview(a_load())
+    assert loaded.counts.excluded == {"suppressed": 1}
     await ContactStore(database, HASH).save([a_contact(3, email="Person2@example.org")])
-    assert (await RecipientStore(database).preview(a_load())).excluded == {"suppressed": 2}
+    assert (await RecipientStore(database).preview(a_load())).counts.excluded == {"suppressed": 2}
 
 
 async def test_a_hash_from_another_list_meets_the_contact_that_has_the_address(database: Database) -> None:

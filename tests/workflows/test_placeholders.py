@@ -1,11 +1,11 @@
 """Placeholders that are empty for somebody: refused, stopped or excluded, never sent half-filled."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import OnMissing
+from serienmail.domain.mass_mail import AsOf, OnMissing
 from serienmail.domain.states import MassMailState
 from serienmail.domain.template import Template
 from tests.builders import a_contact
@@ -43,6 +43,16 @@ async def test_one_emptied_after_the_start_stops_it_until_it_is_filled(world: Wo
     assert world.received() == everybody(3)
 
 
+async def test_one_emptied_before_it_is_due_stops_it_then(world: World) -> None:
+    await world.services.contacts.save(WITH_FIRM)
+    await world.start("early", template="firm")
+    await world.until("early", MassMailState.SCHEDULED)
+    await world.services.contacts.save([a_contact(3)])
+    await world.skip("early", timedelta(hours=2))
+    assert SENTENCE in (await world.until("early", MassMailState.STOPPED)).reason
+    assert world.received() == []
+
+
 async def test_who_lacks_one_is_excluded_if_the_order_says_so(world: World) -> None:
     await world.services.contacts.save([*WITH_FIRM, a_contact(4)])
     await world.start("excluded", template="firm", due=None, on_missing=OnMissing.EXCLUDE)
@@ -53,7 +63,7 @@ async def test_who_lacks_one_is_excluded_if_the_order_says_so(world: World) -> N
 
 async def test_one_emptied_after_the_check_fails_for_that_recipient_alone(world: World) -> None:
     await world.services.contacts.save(WITH_FIRM)
-    await world.start("late", template="firm")
+    await world.start("late", template="firm", as_of=AsOf.START)  # else it is checked again when it is due
     await world.until("late", MassMailState.SCHEDULED)
     await world.services.contacts.save([a_contact(3)])
     await world.mails.stop("late", by=OWNER)

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'templates_enclosures'
-down_revision = 'consent_requests'
+down_revision = 'recipients'
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""How fast recipients are imported, selected and checked."""
