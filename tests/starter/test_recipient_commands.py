@@ -115,7 +115,7 @@ async def test_near_duplicates_are_suggested_and_nothing_is_done_about_them(seri
     await serienmail.world.services.contacts.save(twins)
     found = await serienmail("near-duplicates", "--json")
     assert found.document == [{"key": "8", "other": "9", "alike": 100}], found.err
-    assert (await serienmail.world.services.recipients.preview(a_load())).will_receive == 7
+    assert (await serienmail.world.services.recipients.preview(a_load())).counts.will_receive == 7
 
 
 async def test_whom_filters_pick_is_decided_when_the_mass_mail_is_due_or_at_its_start(serienmail: CommandLine) -> None:
