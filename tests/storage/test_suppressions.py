@@ -77,8 +77,8 @@ def entry_row(entry: Suppression) -> dict[str, object]:
 async def test_an_erased_person_who_comes_back_with_an_import_is_on_the_list(database: Database) -> None:
     await SuppressionStore(database, HASH).add([erased(2)], NOON)
     await ContactStore(database, HASH).save([a_contact(number) for number in (1, 2, 3)])
-    counts = await RecipientStore(database).preview(a_load())
-    assert counts.excluded == {"suppressed": 1}
+    loaded = await RecipientStore(database).preview(a_load())
+    assert loaded.counts.excluded == {"suppressed": 1}
     await ContactStore(database, HASH).save([a_contact(3, email="Person2@example.org")])
     assert (await RecipientStore(database).preview(a_load())).counts.excluded == {"suppressed": 2}
 
