@@ -1,6 +1,5 @@
 """The post office: takes claimed recipients, builds their mails and hands them over."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,14 +8,16 @@ from typing import Any, Protocol
 from serienmail.domain.delivery import Answer, Claimed, Verdict
 from serienmail.domain.errors import NotFound, TemplateFault
 from serienmail.domain.requirement import Requirement
+from serienmail.domain.sending_limits import SendingLimits
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.builder import MailBuilder as JinjaMailBuilder
 from serienmail.mailing.builder import display_name, render
 from serienmail.mailing.consent_mail import ConsentMailBuilder
+from serienmail.mailing.line import Connections, Line, MailTransport
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox, check_one_line
-from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
+from serienmail.mailing.replies import InDoubt, answer
 from serienmail.mailing.requirements import requirements
 from serienmail.mailing.smtp import SmtpTransport
 from serienmail.mailing.template import compile_template
@@ -38,26 +39,18 @@ class MailBuilder(Protocol):
         """The mail for this recipient; TemplateFault if there can be none."""
 
 
-class MailTransport(Protocol):
-    """Hands mails over on one account."""
-
-    async def send(self, mail: Mail, *, deadline: float | None = None) -> Reply | InDoubt:
-        """TransportFailure if nothing was handed over, as from the deadline (seconds on CLOCK_BOOTTIME) on."""
-
-    async def close(self) -> None:
-        """End all connections."""
-
-
 class Post:
-    """One stage's mails on one account. slots: hold one while claiming and delivering, a connection is free then."""
+    """One stage's mails on one account. slots: take one before claiming and delivering, a connection is free then."""
 
-    def __init__(
-        self, builder: MailBuilder, transport: MailTransport, slots: AbstractAsyncContextManager[Any], connections: int
-    ) -> None:
-        self.slots = slots
-        self.connections = connections
+    def __init__(self, builder: MailBuilder, line: Line) -> None:
+        self.slots = line.slots
+        self.connections = max(1, line.limits().connections or 1)
         self._builder = builder
-        self._transport = transport
+        self._line = line
+
+    def in_use(self) -> AbstractAsyncContextManager[None]:
+        """While it sends, other processes leave this one its part of the connections."""
+        return self._line.in_use()
 
     async def deliver(self, claimed: Claimed) -> Answer:
         """Build the mail and hand it over; TransportFailure if the server can't be reached or refuses the account.
@@ -71,28 +64,32 @@ class Post:
         except Exception:
             log.exception("a mail could not be built: %s, stage %s, seq %s", *_which(claimed))
             return Answer(Verdict.FAILED, "the mail could not be built; the worker's log has the details")
-        reply = await self._transport.send(mail, deadline=claimed.hand_over_by)
+        reply = await self._line.transport.send(mail, deadline=claimed.hand_over_by)
         if isinstance(reply, InDoubt):
             return Answer(Verdict.IN_DOUBT)
-        return Answer(TREATMENTS[classify(reply)].verdict, f"{reply.code} {reply.text}")
+        return answer(reply)
 
 
 class PostOffice:
-    """One for each process: accounts with their connections, templates compiled once."""
+    """One for each process: accounts with their connections, templates compiled once.
+
+    connections: how they are divided among processes; None: there is no other process.
+    """
 
     def __init__(
         self,
         templates: TemplateSource,
         accounts: Mapping[str, Account],
         links: Links,
-        transport: Callable[[Account], MailTransport] = SmtpTransport,
+        connections: Connections | None = None,
+        transport: Callable[[Account, Callable[[], SendingLimits]], MailTransport] = SmtpTransport,
     ) -> None:
         self._templates = templates
         self._accounts = accounts
         self._links = links
+        self._connections = connections or _Alone(accounts)
         self._transport = transport
-        self._transports: dict[str, MailTransport] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._lines: dict[str, Line] = {}
         self._builders: dict[tuple[str, str, bool], MailBuilder] = {}
 
     async def post(self, template: str, account: str, follow_up: bool) -> Post:
@@ -103,19 +100,20 @@ class PostOffice:
             found = await self._templates.get(TemplateRef.parse(template))
             builder = JinjaMailBuilder(found, sender, self._links, follow_up=follow_up)
             self._builders[template, account, follow_up] = builder
-        return self._post(builder, account, sender)
+        return await self._post(builder, account, sender)
 
     async def consent_post(self, template: str, account: str) -> Post:
         """For requests for consent; NotFound for an unknown template or account."""
         sender = self.account(account)
         found = await self._templates.get(TemplateRef.parse(template))
-        return self._post(ConsentMailBuilder(found, sender, self._links), account, sender)
+        return await self._post(ConsentMailBuilder(found, sender, self._links), account, sender)
 
-    def _post(self, builder: MailBuilder, account: str, sender: Account) -> Post:
-        if account not in self._transports:
-            self._transports[account] = self._transport(sender)
-            self._slots[account] = asyncio.Semaphore(sender.connections)
-        return Post(builder, self._transports[account], self._slots[account], sender.connections)
+    async def _post(self, builder: MailBuilder, account: str, sender: Account) -> Post:
+        if account not in self._lines:
+            self._lines[account] = Line(account, sender, self._connections, self._transport)
+        line = self._lines[account]
+        await line.prepare()
+        return Post(builder, line)
 
     async def check(self, template: str) -> Callable[[Mapping[str, Any]], None]:
         """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty."""
@@ -147,8 +145,22 @@ class PostOffice:
 
     async def close(self) -> None:
         """End all connections; nothing may be in hand any more."""
-        for transport in self._transports.values():
-            await transport.close()
+        for line in self._lines.values():
+            await line.transport.close()
+
+
+class _Alone:
+    """All connections are this process's."""
+
+    def __init__(self, accounts: Mapping[str, Account]) -> None:
+        self._accounts = accounts
+
+    async def renew(self, account: str) -> None:
+        """There is nobody to tell."""
+
+    def own_limits(self, account: str) -> SendingLimits:
+        """All."""
+        return self._accounts[account].limits
 
 
 def _which(claimed: Claimed) -> tuple[str, int, int]:
