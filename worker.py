@@ -37,7 +37,8 @@ from workflows.recurring import RecurringMassMailWorkflow
 
 GRACEFUL_SHUTDOWN = timedelta(minutes=11)
 """Above the 10 minutes a mail server may take to answer the final dot: a deploy never cuts a mail in hand."""
-SLICES_AT_ONCE = 20
+SLICES_AT_ONCE = 100
+"""Several times a mass mail's window: one that waits for its turn must not keep another from starting."""
 log = logging.getLogger("serienmail.worker")
 
 

@@ -9,8 +9,13 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clock import ActivityClock
 from activities.sending import Post
-from serienmail.domain.delivery import Claimed, Verdict
-from serienmail.domain.errors import SerienmailError
+from serienmail.domain.delivery import Answer, Claimed, Verdict
+from serienmail.domain.errors import SerienmailError, ServerUnreachable
+
+TURN = "requests for consent"
+"""They take turns with mass mails as if they were one."""
+SLOT_WITHIN = 10.0
+"""Seconds."""
 
 
 class DueRequest(Protocol):
@@ -71,8 +76,8 @@ class ConsentActivities:
             return "handed over before, or expired"
         try:
             post = await self._post_office.consent_post(due.template, due.account)
-            async with post.slots:
-                answer = await post.deliver(due.claimed)
+            async with post.in_use():
+                answer = await self._deliver(post, due.claimed)
         except SerienmailError:
             await self._requests.give_back(request.number)
             raise
@@ -81,3 +86,12 @@ class ConsentActivities:
             raise ApplicationError("the mail server said 'later'; tried again by itself.", type="Deferred")
         await self._requests.record(request.number, answer.verdict)
         return answer.verdict
+
+    async def _deliver(self, post: Post, claimed: Claimed) -> Answer:
+        """When it is its turn among the mass mails of the account."""
+        if not await post.slots.take(TURN, SLOT_WITHIN):
+            raise ServerUnreachable("all connections of the account are in use; it will be tried again.")
+        try:
+            return await post.deliver(claimed)
+        finally:
+            post.slots.give_back()

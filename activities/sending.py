@@ -14,8 +14,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clock import ActivityClock
 from activities.heartbeat import beating
-from serienmail.domain.delivery import Answer, Claimed, Outcome, SliceJob, Verdict, given_back, outcome
-from serienmail.domain.errors import AccountRefused, ServerUnreachable, TransportFailure
+from activities.outages import Outages
+from serienmail.domain.delivery import Answer, Claimed, Outcome, SliceJob, given_back, outcome
+from serienmail.domain.errors import ServerUnreachable, TransportFailure
+from serienmail.domain.shaping import NotNow
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +26,8 @@ CLAIM_SECONDS = 240
 PATIENT_AFTER = 3
 """From this failed attempt on a slice returns and says why it waits, instead of failing once more."""
 PATIENCE = timedelta(minutes=5)
-FAILURES_IN_A_ROW = 3
-"""So many connections that broke, one after the other without an answer between, and the server counts as away."""
-FIRST_PAUSE = 0.1
-"""Seconds; doubled before it is used, and again with each further failure in a row."""
+IN_PLACE = timedelta(seconds=5)
+"""A shorter wait than this is not worth a timer."""
 
 
 class Slice(Protocol):
@@ -36,8 +36,11 @@ class Slice(Protocol):
     def __len__(self) -> int:
         """How many rows wait."""
 
-    async def next(self, now: datetime, last: Outcome | None = None) -> Claimed | None:
-        """Keep the last mail's outcome and claim a row for this caller alone, in one commit; None if there is none."""
+    async def next(self, now: datetime, last: Outcome | None = None) -> Claimed | NotNow | None:
+        """Keep the last mail's outcome and claim a row for this caller alone, in one commit; None if there is none.
+
+        NotNow: there are some, but none may go yet.
+        """
 
     async def record(self, outcome: Outcome) -> None:
         """Keep an outcome; returns when it is committed. A row that is given back waits again, behind the others."""
@@ -50,14 +53,35 @@ class Ledger(Protocol):
         """The slice's due rows, as they are now."""
 
 
+class Slots(Protocol):
+    """An account's connections, given in turn to the mass mails that want one."""
+
+    async def take(self, who: str, patience: float) -> bool:
+        """One for this mass mail; False if there was none for so many seconds."""
+
+    def give_back(self) -> None:
+        """It is free for the next."""
+
+    def is_wanted(self, who: str) -> bool:
+        """Whether one should be given back, since another mass mail waits for it."""
+
+
 class Post(Protocol):
     """One stage's mails on one account.
 
-    slots: held from claim to outcome, so that nothing is claimed that no connection is free for.
+    slots: one is held from claim to outcome, so that nothing is claimed that no connection is free for.
     """
 
-    connections: int
-    slots: AbstractAsyncContextManager[Any]
+    @property
+    def connections(self) -> int:
+        """How many there may be at a time."""
+
+    @property
+    def slots(self) -> Slots:
+        """Of its account, whatever the stage."""
+
+    def in_use(self) -> AbstractAsyncContextManager[None]:
+        """While a slice uses it."""
 
     async def deliver(self, claimed: Claimed) -> Answer:
         """Build the mail and hand it over.
@@ -75,7 +99,7 @@ class PostOffice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """handled: mails with an outcome. wait_until, reason: the server is away; nothing can go before."""
+    """handled: mails with an outcome. wait_until, reason: nothing can go before; the server is away, or has enough."""
 
     handled: int
     wait_until: datetime | None = None
@@ -93,25 +117,26 @@ class SendActivities:
     async def send_slice(self, job: SliceJob) -> SliceResult:
         """Send what is due of a slice; each mail at most once, whatever happens to this process."""
         post = await self._post_office.post(job.template, job.account, follow_up=job.key.stage > 0)
-        return await _Sending(post).send(self._ledger, job)
+        return await _Sending(post, job).send(self._ledger)
 
 
 class _Sending:
     """One attempt at one slice. Mails in hand are finished even if the attempt is cancelled."""
 
-    def __init__(self, post: Post) -> None:
-        self._post = post
+    def __init__(self, post: Post, job: SliceJob) -> None:
+        self._post, self._job = post, job
         self._clock = ActivityClock()
         self._claims_until = time.monotonic() + CLAIM_SECONDS
         self._draining = False
         self._empty_handed: set[asyncio.Task[Any]] = set()
         self._handled = 0
-        self._failures = Failures()
+        self._outages = Outages()
         self._failure: TransportFailure | None = None
+        self._waits: NotNow | None = None
 
-    async def send(self, ledger: Ledger, job: SliceJob) -> SliceResult:
-        async with beating(lambda: self._handled):
-            rows = await ledger.slice(job, self._clock.now())
+    async def send(self, ledger: Ledger) -> SliceResult:
+        async with beating(lambda: self._handled), self._post.in_use():
+            rows = await ledger.slice(self._job, self._clock.now())
             lanes = [asyncio.create_task(self._lane(rows)) for _ in range(min(self._post.connections, len(rows)))]
             if lanes:
                 await self._finish(lanes)
@@ -144,46 +169,67 @@ class _Sending:
             lane.cancel()
 
     async def _lane(self, rows: Slice) -> None:
-        """Mails one after the other. If a connection breaks, there is a pause before the next one is opened."""
-        while not self._draining and await self._with_a_slot(rows):  # noqa: ASYNC110  # the pause is the point, nothing is polled
-            await asyncio.sleep(self._failures.pause)
+        """Mails one after the other, with a pause whenever a connection broke or none may go for a moment."""
+        while (pause := await self._with_a_slot(rows)) is not None:  # noqa: ASYNC110  # nothing is polled
+            await asyncio.sleep(pause)
 
-    async def _with_a_slot(self, rows: Slice) -> bool:
+    async def _with_a_slot(self, rows: Slice) -> float | None:
+        """Mails, once it is this mass mail's turn; seconds until the lane wants a slot again, None: never."""
         lane = asyncio.current_task()
         assert lane
         self._empty_handed.add(lane)
         try:
-            async with self._post.slots:
-                self._empty_handed.discard(lane)
-                return await self._mails(rows)
+            patience = self._claims_until - time.monotonic()
+            if self._draining or not await self._post.slots.take(self._job.key.mass_mail_id, patience):
+                return None
         finally:
             self._empty_handed.discard(lane)
+        try:
+            return await self._mails(rows)
+        finally:
+            self._post.slots.give_back()
 
-    async def _mails(self, rows: Slice) -> bool:
-        """As many as there are; True if a connection broke before that, and the lane may go on."""
+    async def _mails(self, rows: Slice) -> float | None:
+        """As many as may go while no other mass mail waits for the slot."""
         last: Outcome | None = None
-        while claimed := await self._next(rows, last):
+        while isinstance(claimed := await self._next(rows, last), Claimed):
             began = time.monotonic()
             try:
                 last = await self._hand_over(claimed)
             except TransportFailure as failure:
                 await rows.record(given_back(claimed, self._clock.now()))
-                if self._failures.are_too_many(failure, began):
+                if self._outages.are_too_many(failure, began):
                     self._failure = failure
                     self._drain()
-                return not self._draining
-        return False
+                return self._outages.pause
+            if self._post.slots.is_wanted(self._job.key.mass_mail_id):
+                await self._keep(rows, last)
+                return 0.0
+        return self._wait_for(claimed) if claimed else None
 
-    async def _next(self, rows: Slice, last: Outcome | None) -> Claimed | None:
+    def _wait_for(self, refused: NotNow) -> float | None:
+        """Seconds to wait in place; None: so long that the slice ends, and its workflow waits on a timer."""
+        wait = refused.until - self._clock.now()
+        if wait <= IN_PLACE:
+            return max(wait.total_seconds(), 0.0)
+        if refused.of_account:
+            self._waits = refused
+            self._drain()
+        return None
+
+    async def _next(self, rows: Slice, last: Outcome | None) -> Claimed | NotNow | None:
         """Record the last outcome and claim the next row; None if there is none, or no more time for it."""
-        if not self._draining and time.monotonic() <= self._claims_until:
-            claimed = await rows.next(self._clock.now(), last)
-        else:
-            claimed = None
+        if self._draining or time.monotonic() > self._claims_until:
             if last:
-                await rows.record(last)
+                await self._keep(rows, last)
+            return None
+        claimed = await rows.next(self._clock.now(), last)
         self._handled += last is not None
         return claimed
+
+    async def _keep(self, rows: Slice, last: Outcome) -> None:
+        await rows.record(last)
+        self._handled += 1
 
     async def _hand_over(self, claimed: Claimed) -> Outcome:
         try:
@@ -196,37 +242,13 @@ class _Sending:
             log.exception("a mail could not be handed over")
             says = "a mail could not be handed over, and is in doubt; the worker's log has the details."
             raise ApplicationError(says, type=type(error).__name__, non_retryable=True) from None
-        self._failures.end_with(answer)
+        self._outages.end_with(answer)
         return outcome(claimed, answer, self._clock.now())
 
     def _result(self) -> SliceResult:
         if self._failure is None:
-            return SliceResult(self._handled)
+            waits = self._waits
+            return SliceResult(self._handled, waits.until, waits.reason) if waits else SliceResult(self._handled)
         if activity.info().attempt < PATIENT_AFTER or not isinstance(self._failure, ServerUnreachable):
             raise self._failure
         return SliceResult(self._handled, self._clock.now() + PATIENCE, str(self._failure))
-
-
-class Failures:
-    """What a slice makes of connections that break: one is replaced, a server that is away is left alone."""
-
-    def __init__(self) -> None:
-        self._in_a_row = 0
-        self._last_at = 0.0
-
-    @property
-    def pause(self) -> float:
-        """Seconds until a lane whose connection broke opens another."""
-        return FIRST_PAUSE * float(2**self._in_a_row)
-
-    def are_too_many(self, failure: TransportFailure, began: float) -> bool:
-        """Whether to leave it for now. began: when the mail was begun, by the monotonic clock."""
-        if began >= self._last_at:  # else the same outage, seen by another lane
-            self._in_a_row += 1
-            self._last_at = time.monotonic()
-        return isinstance(failure, AccountRefused) or self._in_a_row >= FAILURES_IN_A_ROW
-
-    def end_with(self, answer: Answer) -> None:
-        """The server has answered; a mail that could not be built, or wasn't answered, says nothing about it."""
-        if answer.verdict not in (Verdict.FAILED, Verdict.IN_DOUBT):
-            self._in_a_row = 0

@@ -21,8 +21,10 @@ class StageLedger(Protocol):
     async def close_stage(self, key: StageKey, epoch: int) -> None:
         """Nothing is claimed from here on."""
 
-    async def plan(self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False) -> Plan:
-        """Settle, then say what is due. traced: mails in doubt may still be decided."""
+    async def plan(
+        self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False, account: str = ""
+    ) -> Plan:
+        """Settle, then say what is due, and may go on this account. traced: mails in doubt may still be decided."""
 
     async def doubts(self, key: StageKey, now: datetime) -> tuple[Doubt, ...]:
         """Rows whose claim can lead to nothing any more, and whose outcome nobody knows."""
@@ -60,7 +62,7 @@ class StageStart:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250. account: whose server may know more."""
+    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250. account: which sends."""
 
     key: StageKey
     slice_size: int | None = None
@@ -99,7 +101,7 @@ class StageActivities:
         traced = self._evidence.traces(request.account)
         if traced:
             await self._trace(request, clock)
-        return await self._ledger.plan(request.key, request.slice_size, clock.now(), traced)
+        return await self._ledger.plan(request.key, request.slice_size, clock.now(), traced, request.account)
 
     async def _trace(self, request: PlanRequest, clock: ActivityClock) -> None:
         """Settle what the mail server's own record decides. It is read outside of all transactions."""

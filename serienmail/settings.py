@@ -18,8 +18,9 @@ from pydantic_settings import (
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.domain.limits import Limits
+from serienmail.domain.provider import SEEDS, Provider, Providers
 from serienmail.domain.rights import Role, Users
-from serienmail.mailing.account import Account
+from serienmail.mailing.account import Account, Limited
 from serienmail.mailing.identity import MailSettings
 
 DEFAULT_FILE = "serienmail.toml"
@@ -63,6 +64,19 @@ class Source(BaseModel):
     mapping: Path | None = None
 
 
+class ReceivingProvider(Limited):
+    """domains: unless it is one that is known, whose domains stay as they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domains: tuple[str, ...] = ()
+
+    def with_name(self, name: str) -> Provider:
+        """As shaping sees it."""
+        domains = self.domains or (SEEDS[name].domains if name in SEEDS else ())
+        return Provider(domains=tuple(domain.lower() for domain in domains), limits=self.limits)
+
+
 class Settings(BaseSettings):
     """From the environment (``SERIENMAIL_…``, nested with ``__``), then ``serienmail.toml``, then these defaults.
 
@@ -81,6 +95,8 @@ class Settings(BaseSettings):
     """Signs the links in mails. Whoever changes it breaks the links in all mails that are out."""
     accounts: dict[str, Account] = Field(default_factory=dict)
     mail: MailSettings = Field(default_factory=MailSettings)
+    providers: dict[str, ReceivingProvider] = Field(default_factory=dict)
+    """Beside those that are known, or instead of them."""
     users: dict[str, Role] = Field(default_factory=dict)
     """Roles by user id; without any, everybody may send."""
     administrators: tuple[str, ...] = ()
@@ -98,6 +114,12 @@ class Settings(BaseSettings):
     def rights(self) -> Users:
         """Who may do what."""
         return Users(self.users, self.administrators)
+
+    @property
+    def known_providers(self) -> Providers:
+        """Those of the settings and, unless they stand there too, the usual ones."""
+        given = {name: provider.with_name(name) for name, provider in self.providers.items()}
+        return Providers({**SEEDS, **given})
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,7 @@ from starter.commands import (
     contacts,
     environment,
     filters,
+    limits,
     lists,
     looking,
     people,
@@ -44,6 +45,7 @@ app.add_typer(people.app)
 app.add_typer(consents.app)
 app.add_typer(filters.app)
 app.add_typer(lists.app)
+app.add_typer(limits.app)
 
 
 def main() -> NoReturn:

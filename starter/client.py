@@ -30,9 +30,11 @@ from serienmail.domain.mass_mail import AsOf, MassMail
 from serienmail.domain.states import Folder, MassMailState
 from serienmail.domain.status import Status
 from serienmail.settings import Settings, load_settings
+from serienmail.storage.limits import LimitsInForce
 from serienmail.storage.mass_mails import Listed
 from starter.connection import connect_to_temporal
 from starter.letter import compose
+from starter.limits import change_limits
 from starter.orders import Prepared, check_due, pinned, prepare
 from starter.overview import Report, mass_mails_in, report
 from starter.recipients import Recipients
@@ -199,6 +201,14 @@ class MassMails:
         """Until it is finished or deleted; its last status."""
         await self.services.mass_mails.get(mass_mail_id)
         return await self._handle(mass_mail_id).result()
+
+    async def limits(self) -> Sequence[LimitsInForce]:
+        """How much each account may send, and who changed that when."""
+        return await self.services.limits.all()
+
+    async def change_limits(self, account: str, by: str, **changes: int | None) -> LimitsInForce:
+        """For all workers, within seconds; None takes a limit away. CommandRefused unless by an administrator."""
+        return await change_limits(self.services, account, by, changes)
 
     async def repair(self) -> Sequence[str]:
         """Bring back, stopped, every mass mail whose workflow was lost; their ids."""

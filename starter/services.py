@@ -17,11 +17,13 @@ from serienmail.storage.database import Database
 from serienmail.storage.files import FileStore
 from serienmail.storage.filters import FilterStore
 from serienmail.storage.ledger import Ledger
+from serienmail.storage.limits import LimitStore
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.migration import require_migrated
 from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
+from serienmail.storage.shaping import Shaping
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
 from serienmail.storage.work_lists import WorkListStore
@@ -43,6 +45,7 @@ class Services:
     recipients: RecipientStore
     ledger: Ledger
     copies: CopyStore
+    limits: LimitStore
     audit: AuditStore
     suppressions: SuppressionStore
     persons: PersonStore
@@ -71,7 +74,9 @@ def wire(settings: Settings, database: Database) -> Services:
     key = settings.link_key.get_secret_value().encode()
     links = Links(settings.web_base_url, key)
     address_hash = AddressHash(key)
-    post_office = PostOffice(templates, settings.accounts, links, files=files, settings=settings.mail)
+    limits = {name: account.limits for name, account in settings.accounts.items()}
+    shaping = Shaping(database, limits, settings.known_providers)
+    post_office = PostOffice(templates, settings.accounts, links, shaping, files=files, settings=settings.mail)
     return Services(
         settings=settings,
         database=database,
@@ -83,8 +88,9 @@ def wire(settings: Settings, database: Database) -> Services:
         lists=WorkListStore(database),
         mass_mails=MassMailStore(database),
         recipients=RecipientStore(database, settings.limits.recipients),
-        ledger=Ledger(database, post_office.message_id),
+        ledger=Ledger(database, post_office.message_id, shaping),
         copies=CopyStore(database),
+        limits=shaping.limits,
         audit=AuditStore(database),
         suppressions=SuppressionStore(database, address_hash),
         persons=PersonStore(database, address_hash),

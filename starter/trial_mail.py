@@ -35,6 +35,6 @@ async def send_test_mails(
     check_placeholders(template, await services.contacts.fields(module))
     office = services.post_office
     marked = replace(template, subject=MARK + template.subject)
-    post = office.post_with(await office.builder(marked, account, follow_up=False, files=files), account)
+    post = await office.post_with(await office.builder(marked, account, follow_up=False, files=files), account)
     sender = office.account(account).from_address
     return {address: await post.deliver(specimen(contact, address, sender)) for address in to}

@@ -10,11 +10,14 @@ from sqlalchemy import select
 from serienmail.domain.delivery import Claimed, SliceJob, SliceRange, StageKey
 from serienmail.domain.loading import Load
 from serienmail.domain.mass_mail import MassMail, OnMissing
+from serienmail.domain.provider import Providers
+from serienmail.domain.sending_limits import SendingLimits
 from serienmail.storage.contacts import ContactRow, ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
+from serienmail.storage.shaping import Shaping
 from serienmail.storage.tables import delivery
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -45,9 +48,10 @@ def a_job(first: int = 1, last: int = 10_000, **changes: Any) -> SliceJob:
     return replace(job, **changes)
 
 
-def a_ledger(database: Database) -> Ledger:
-    """As one worker has it."""
-    return Ledger(database, lambda account, number, stage, seq: f"<{number}.{stage}.{seq}@{account}>")
+def a_ledger(database: Database, limits: SendingLimits | None = None, providers: Providers | None = None) -> Ledger:
+    """As one worker has it. limits: of the account ``main``."""
+    shaping = Shaping(database, {"main": limits or SendingLimits()}, providers or Providers())
+    return Ledger(database, lambda account, number, stage, seq: f"<{number}.{stage}.{seq}@{account}>", shaping)
 
 
 async def an_open_stage(database: Database, contacts: int | Sequence[ContactRow]) -> Ledger:

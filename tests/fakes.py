@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import DeliveryState
 from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Phase, Reply
+from serienmail.mailing.slots import Slots
 
 KEY = StageKey("autumn", 0)
 DATED = datetime(2026, 11, 22, tzinfo=UTC)
@@ -67,13 +69,17 @@ class FakePost:
     connections = 3
 
     def __init__(self, answer: Callable[[Claimed], Answer] = lambda _: Answer(Verdict.ACCEPTED)) -> None:
-        self.slots = asyncio.Semaphore(self.connections)
+        self.slots = Slots(lambda: self.connections)
         self.answer = answer
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.full = asyncio.Event()  # as many in hand as there are connections
         self.begun: list[int] = []
         self.in_hand = self.most_in_hand = 0
+
+    @asynccontextmanager
+    async def in_use(self) -> AsyncIterator[None]:
+        yield
 
     async def deliver(self, claimed: Claimed) -> Answer:
         self.begun.append(claimed.seq)

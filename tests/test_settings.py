@@ -44,6 +44,25 @@ def test_the_file_can_lie_elsewhere(empty_folder: Path, monkeypatch: pytest.Monk
     assert load_settings().slice_size == 100
 
 
+def test_an_account_s_limits_and_providers_come_from_the_file(empty_folder: Path) -> None:
+    limited = ACCOUNT + "per_hour = 500\nblock = 50\npause_minutes = 5\n"
+    providers = "[providers.google]\nconnections = 2\n[providers.partner]\ndomains = ['A.example']\nper_minute = 20\n"
+    (empty_folder / "serienmail.toml").write_text(limited + providers)
+    settings = load_settings()
+    limits = settings.accounts["main"].limits
+    assert (limits.per_hour, limits.block, limits.pause_minutes, limits.connections) == (500, 50, 5, 10)
+    known = settings.known_providers
+    assert (known.of("x@gmail.com"), known.limits["google"].connections) == ("google", 2)
+    assert (known.of("x@a.example"), known.limits["partner"].per_minute) == ("partner", 20)
+
+
+@pytest.mark.parametrize("wrong", ["block = 50", "per_hour = 0"])
+def test_limits_that_make_no_sense_are_refused(empty_folder: Path, wrong: str) -> None:
+    (empty_folder / "serienmail.toml").write_text(f"{ACCOUNT}{wrong}\n")
+    with pytest.raises(EnvironmentFault, match="ACCOUNTS__MAIN"):
+        load_settings()
+
+
 def test_the_base_of_links_loses_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERIENMAIL_WEB_BASE_URL", "https://mail.example.org/")
     assert load_settings().web_base_url == "https://mail.example.org"

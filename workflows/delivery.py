@@ -22,6 +22,7 @@ WINDOW = 20
 TELL_AFTER = 10
 """Slices between two tellings of the progress, at least."""
 SOON, LATER = timedelta(seconds=30), timedelta(minutes=5)
+SHORTEST_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ class DeliveryWorkflow:
     async def _pause(self, until: datetime, reason: str) -> None:
         """Wait on a durable timer, and say so where people look."""
         await self._tell(until, reason)
-        await workflow.sleep(max(until - workflow.now(), SOON), summary=reason)
+        await workflow.sleep(max(until - workflow.now(), SHORTEST_PAUSE), summary=reason)
         await self._tell()
 
     async def _show(self, plan: Plan, results: Sequence[SliceResult] = ()) -> None:

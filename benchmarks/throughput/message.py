@@ -41,7 +41,7 @@ def unsubscribe_url(number: int, base_url: str = "https://mail.serienmail.exampl
 
 def words(number: int) -> Rendered:
     """Subject and bodies for this recipient."""
-    return render(_compiled, asdict(person(number)), unsubscribe_url(number))
+    return render(_compiled, asdict(person(number)), unsubscribe_url=unsubscribe_url(number))
 
 
 def ready_mail() -> Mail:

@@ -84,7 +84,8 @@ async def _temporal(folder: Path) -> AsyncIterator[Client]:
 
 
 def _settings(options: Options, sink: Sink, database_url: str) -> Settings:
-    account = Account(host=sink.host, port=sink.port, from_address=SENDER, connections=options.connections)
+    together = options.connections * options.workers  # they divide an account's connections
+    account = Account(host=sink.host, port=sink.port, from_address=SENDER, connections=together)
     return Settings(
         database_url=database_url,
         web_base_url="https://mail.serienmail.example",

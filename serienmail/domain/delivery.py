@@ -1,6 +1,6 @@
 """One mail to one recipient in one stage, on its way through the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -68,6 +68,7 @@ class Claimed:
     contact: merge fields; empty fields are empty strings or None.
     attempts: hand-overs so far, this one included.
     hand_over_by: seconds on CLOCK_BOOTTIME; a mail whose final dot isn't written by then must not go any more.
+    account: its name; provider: who receives the mail.
     """
 
     key: StageKey
@@ -81,6 +82,8 @@ class Claimed:
     dated_at: datetime
     attempts: int = 1
     hand_over_by: float | None = None
+    account: str = ""
+    provider: str = ""
 
 
 class Verdict(StrEnum):
@@ -93,12 +96,35 @@ class Verdict(StrEnum):
     IN_DOUBT = "in_doubt"  # handed over, answer never seen
 
 
+class Pause(StrEnum):
+    """What has to wait because of an answer."""
+
+    NONE = "none"
+    PROVIDER = "provider"
+    ACCOUNT = "account"
+    STAGE_FOR_PROVIDER = "stage-for-provider"  # this mass mail's stage, at this provider only
+
+
+USUAL_TRIES = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4), timedelta(hours=24))
+"""How long after each try of a deferred mail the next one is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict with the server's own words, which stay in the database."""
+    """A verdict, the server's own words, which stay in the database, and what else follows.
+
+    codes: the answer's basic and enhanced code, which may be shown to anybody.
+    suppress: no mail goes to this address any more. pause: what has to wait; for the provider's sake uses up no try.
+    tries_after: how long after each try the next one is. give_up_after: counted from the first try; None: never.
+    """
 
     verdict: Verdict
     reply: str = field(default="", repr=False)
+    codes: str = ""
+    suppress: bool = False
+    pause: Pause = Pause.NONE
+    tries_after: tuple[timedelta, ...] = USUAL_TRIES
+    give_up_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +135,8 @@ class Outcome:
     reply: the server's own words, for people; stays in the database.
     next_try_at: for deferred.
     at: when the answer was seen.
+    used_up: tries: 0 if it was not the mail's turn yet. account, provider: whose answer it was.
+    suppress, pause, codes: as in the answer.
     """
 
     key: StageKey
@@ -118,6 +146,12 @@ class Outcome:
     at: datetime
     reply: str = field(default="", repr=False)
     next_try_at: datetime | None = None
+    used_up: int = 1
+    account: str = ""
+    provider: str = ""
+    suppress: bool = False
+    pause: Pause = Pause.NONE
+    codes: str = ""
 
 
 CLAIM_TO_DOT = timedelta(minutes=5)
@@ -125,35 +159,71 @@ CLAIM_TO_DOT = timedelta(minutes=5)
 HAND_OVER_LIMIT = timedelta(minutes=20)
 """A row handed over longer ago than this, without an outcome, is in doubt (claim to dot 5 min, dot to reply 10 min)."""
 
-_TRIES_AFTER = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4), timedelta(hours=24))
+_PROVIDER_AGAIN = timedelta(minutes=1)
+"""A mail that a provider had no room for is due again this soon; the provider's own pause may be longer."""
 
 
-def next_try_at(attempts: int, now: datetime) -> datetime | None:
+def next_try_at(attempts: int, now: datetime, tries_after: Sequence[timedelta] = USUAL_TRIES) -> datetime | None:
     """When a deferred mail is tried again; None after the last try. Rounded up to a minute, so that tries gather."""
-    if attempts > len(_TRIES_AFTER):
-        return None
-    exact = now + _TRIES_AFTER[attempts - 1]
+    return _full_minute(now + tries_after[attempts - 1]) if attempts <= len(tries_after) else None
+
+
+def _full_minute(exact: datetime) -> datetime:
     return exact + (-(exact - datetime.min.replace(tzinfo=exact.tzinfo)) % timedelta(minutes=1))
+
+
+_STATES = {
+    Verdict.ACCEPTED: DeliveryState.SENT,
+    Verdict.DEFERRED: DeliveryState.DEFERRED,
+    Verdict.REJECTED: DeliveryState.REJECTED,
+    Verdict.FAILED: DeliveryState.FAILED,
+    Verdict.IN_DOUBT: DeliveryState.UNKNOWN,
+}
 
 
 def outcome(claimed: Claimed, answer: Answer, now: datetime) -> Outcome:
     """What the ledger keeps of an answer."""
-    state = {
-        Verdict.ACCEPTED: DeliveryState.SENT,
-        Verdict.DEFERRED: DeliveryState.DEFERRED,
-        Verdict.REJECTED: DeliveryState.REJECTED,
-        Verdict.FAILED: DeliveryState.FAILED,
-        Verdict.IN_DOUBT: DeliveryState.UNKNOWN,
-    }[answer.verdict]
-    again = next_try_at(claimed.attempts, now) if state is DeliveryState.DEFERRED else None
+    state = _STATES[answer.verdict]
+    again = _again(claimed, answer, now) if state is DeliveryState.DEFERRED else None
     if state is DeliveryState.DEFERRED and again is None:
         state = DeliveryState.FAILED
-    return Outcome(claimed.key, claimed.seq, claimed.token, state, now, answer.reply, again)
+    return Outcome(
+        key=claimed.key,
+        seq=claimed.seq,
+        token=claimed.token,
+        state=state,
+        at=now,
+        reply=answer.reply,
+        next_try_at=again,
+        used_up=0 if answer.pause is Pause.PROVIDER and again else 1,
+        account=claimed.account,
+        provider=claimed.provider,
+        suppress=answer.suppress,
+        pause=answer.pause,
+        codes=answer.codes,
+    )
+
+
+def _again(claimed: Claimed, answer: Answer, now: datetime) -> datetime | None:
+    if answer.give_up_after is not None and now - claimed.dated_at >= answer.give_up_after:
+        return None
+    if answer.pause is Pause.PROVIDER:
+        return _full_minute(now + _PROVIDER_AGAIN)
+    return next_try_at(claimed.attempts, now, answer.tries_after)
 
 
 def given_back(claimed: Claimed, now: datetime) -> Outcome:
     """Nothing was handed over: the row is as it was."""
-    return Outcome(claimed.key, claimed.seq, claimed.token, DeliveryState.PENDING, now)
+    return Outcome(
+        key=claimed.key,
+        seq=claimed.seq,
+        token=claimed.token,
+        state=DeliveryState.PENDING,
+        at=now,
+        used_up=0,
+        account=claimed.account,
+        provider=claimed.provider,
+    )
 
 
 @dataclass(frozen=True, slots=True)

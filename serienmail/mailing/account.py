@@ -1,28 +1,53 @@
 """A sending account: the mail server, how to log in, and who the mails are from."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from serienmail.domain.address import address_key
+from serienmail.domain.sending_limits import SendingLimits
 from serienmail.mailing.dkim import DkimKey
 from serienmail.mailing.identity import Identity
 
 
-class Account(BaseModel):
+class Limited(BaseModel):
+    """Settings that limit how much goes out; as in ``SendingLimits``."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    connections: int | None = Field(default=None, ge=1)
+    mails_per_connection: int | None = Field(default=None, ge=1)
+    per_second: int | None = Field(default=None, ge=1)
+    per_minute: int | None = Field(default=None, ge=1)
+    per_hour: int | None = Field(default=None, ge=1)
+    per_day: int | None = Field(default=None, ge=1)
+    block: int | None = Field(default=None, ge=1)
+    pause_minutes: int | None = Field(default=None, ge=1)
+
+    @property
+    def limits(self) -> SendingLimits:
+        """For all workers together."""
+        return SendingLimits(**{each.name: getattr(self, each.name) for each in fields(SendingLimits)})
+
+    @model_validator(mode="after")
+    def _pauses_after_blocks(self) -> Self:
+        if (self.block is None) != (self.pause_minutes is None):
+            raise ValueError("block and pause_minutes belong together")
+        return self
+
+
+class Account(Limited):
     """One account of the settings; its name is the key it stands under there.
 
     tls: ``starttls`` and ``implicit`` check the server's certificate; ``none`` is for servers on this machine.
     permitted: addresses and domains that may stand in From and Reply-To besides its own. signature: under its mails.
     dkim: the keys that mails are signed with, for several domains or of both kinds; none if the mail server signs.
-    connections: at most so many at a time. mails_per_connection: then a connection is replaced, as large
-    providers ask for.
+    Administrators can change its limits while mails go out.
     relay_log: where the log of this server can be read, if it is a Postfix that mails go to directly; it decides mails
     in doubt.
     """
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     host: str
     port: int = 25
@@ -36,8 +61,8 @@ class Account(BaseModel):
     signature_text: str = ""
     signature_html: str = ""
     dkim: tuple[DkimKey, ...] = ()
-    connections: int = Field(default=10, ge=1)
-    mails_per_connection: int = Field(default=100, ge=1)
+    connections: int | None = Field(default=10, ge=1)
+    mails_per_connection: int | None = Field(default=100, ge=1)
     relay_log: Path | None = None
 
     @model_validator(mode="after")

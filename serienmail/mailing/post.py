@@ -1,6 +1,5 @@
 """The post office: takes claimed recipients, builds their mails and hands them over."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,22 +8,26 @@ from typing import Any, Protocol
 
 from serienmail.domain.delivery import Answer, Claimed, Verdict
 from serienmail.domain.enclosure import Enclosed
-from serienmail.domain.errors import NotFound, TemplateFault
+from serienmail.domain.errors import NotFound, ServerUnreachable, TemplateFault
 from serienmail.domain.requirement import Requirement
+from serienmail.domain.sending_limits import SendingLimits
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
 from serienmail.mailing.consent_mail import ConsentMailBuilder
 from serienmail.mailing.identity import MailSettings
 from serienmail.mailing.letter import LetterBuilder, specimen
+from serienmail.mailing.line import Connections, Line, MailTransport
 from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.message import Mail, Mailbox
 from serienmail.mailing.mime import Attachment, InlineImage
-from serienmail.mailing.replies import TREATMENTS, InDoubt, Reply, classify
+from serienmail.mailing.replies import InDoubt, answer
 from serienmail.mailing.requirements import requirements
 from serienmail.mailing.smtp import SmtpTransport
 
 log = logging.getLogger(__name__)
 COPY_MARK = "[Copy] "
+_COPIES = "copies"  # their turn among the mass mails of the account
+_SLOT_WITHIN = 60.0  # seconds
 
 
 class TemplateSource(Protocol):
@@ -48,26 +51,18 @@ class MailBuilder(Protocol):
         """The mail for this recipient; TemplateFault if there can be none."""
 
 
-class MailTransport(Protocol):
-    """Hands mails over on one account."""
-
-    async def send(self, mail: Mail, *, deadline: float | None = None) -> Reply | InDoubt:
-        """TransportFailure if nothing was handed over, as from the deadline (seconds on CLOCK_BOOTTIME) on."""
-
-    async def close(self) -> None:
-        """End all connections."""
-
-
 class Post:
-    """One stage's mails on one account. slots: hold one while claiming and delivering, a connection is free then."""
+    """One stage's mails on one account. slots: take one before claiming and delivering, a connection is free then."""
 
-    def __init__(
-        self, builder: MailBuilder, transport: MailTransport, slots: AbstractAsyncContextManager[Any], connections: int
-    ) -> None:
-        self.slots = slots
-        self.connections = connections
+    def __init__(self, builder: MailBuilder, line: Line) -> None:
+        self.slots = line.slots
+        self.connections = max(1, line.limits().connections or 1)
         self._builder = builder
-        self._transport = transport
+        self._line = line
+
+    def in_use(self) -> AbstractAsyncContextManager[None]:
+        """While it sends, other processes leave this one its part of the connections."""
+        return self._line.in_use()
 
     async def deliver(self, claimed: Claimed) -> Answer:
         """Build the mail and hand it over; TransportFailure if the server can't be reached or refuses the account.
@@ -81,21 +76,25 @@ class Post:
         except Exception:
             log.exception("a mail could not be built: %s, stage %s, seq %s", *_which(claimed))
             return Answer(Verdict.FAILED, "the mail could not be built; the worker's log has the details")
-        reply = await self._transport.send(mail, deadline=claimed.hand_over_by)
+        reply = await self._line.transport.send(mail, deadline=claimed.hand_over_by)
         if isinstance(reply, InDoubt):
             return Answer(Verdict.IN_DOUBT)
-        return Answer(TREATMENTS[classify(reply)].verdict, f"{reply.code} {reply.text}")
+        return answer(reply)
 
 
 class PostOffice:
-    """One for each process: accounts with their connections, templates compiled once."""
+    """One for each process: accounts with their connections, templates compiled once.
+
+    connections: how they are divided among processes; None: there is no other process.
+    """
 
     def __init__(
         self,
         templates: TemplateSource,
         accounts: Mapping[str, Account],
         links: Links,
-        transport: Callable[[Account], MailTransport] = SmtpTransport,
+        connections: Connections | None = None,
+        transport: Callable[[Account, Callable[[], SendingLimits]], MailTransport] = SmtpTransport,
         *,
         files: FileSource | None = None,
         settings: MailSettings | None = None,
@@ -105,9 +104,9 @@ class PostOffice:
         self._settings = settings or MailSettings()
         self._accounts = accounts
         self._links = links
+        self._connections = connections or _Alone(accounts)
         self._transport = transport
-        self._transports: dict[str, MailTransport] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._lines: dict[str, Line] = {}
         self._builders: dict[tuple[str, str, bool, str], MailBuilder] = {}
 
     async def post(self, template: str, account: str, follow_up: bool, mark: str = "") -> Post:
@@ -118,29 +117,35 @@ class PostOffice:
             marked = replace(found, subject=mark + found.subject)
             builder = await self.builder(marked, account, follow_up=follow_up)
             self._builders[template, account, follow_up, mark] = builder
-        return self.post_with(builder, account)
+        return await self.post_with(builder, account)
 
     async def consent_post(self, template: str, account: str) -> Post:
         """For requests for consent; NotFound for an unknown template or account."""
         found = await self._templates.get(TemplateRef.parse(template))
-        return self.post_with(ConsentMailBuilder(found, self.account(account), self._links), account)
+        return await self.post_with(ConsentMailBuilder(found, self.account(account), self._links), account)
 
-    def post_with(self, builder: MailBuilder, account: str) -> Post:
+    async def post_with(self, builder: MailBuilder, account: str) -> Post:
         """On an account, with this builder; NotFound for an unknown account."""
         sender = self.account(account)
-        if account not in self._transports:
-            self._transports[account] = self._transport(sender)
-            self._slots[account] = asyncio.Semaphore(sender.connections)
-        return Post(builder, self._transports[account], self._slots[account], sender.connections)
+        if account not in self._lines:
+            self._lines[account] = Line(account, sender, self._connections, self._transport)
+        line = self._lines[account]
+        await line.prepare()
+        return Post(builder, line)
 
     async def send_copy(self, template: str, account: str, user: str, contact: Mapping[str, Any]) -> Answer:
         """A copy of this contact's mail to an employee, marked as one; its links lead nowhere."""
         if user not in self._settings.people:
             return Answer(Verdict.FAILED, "this employee has no address in mail.people")
         post = await self.post(template, account, follow_up=False, mark=COPY_MARK)
-        async with post.slots:
-            address = self._settings.people[user].address
-            return await post.deliver(specimen(contact, address, self.account(account).from_address))
+        address = self._settings.people[user].address
+        async with post.in_use():
+            if not await post.slots.take(_COPIES, _SLOT_WITHIN):
+                raise ServerUnreachable("all connections of the account are in use; it will be tried again.")
+            try:
+                return await post.deliver(specimen(contact, address, self.account(account).from_address))
+            finally:
+                post.slots.give_back()
 
     async def check(self, template: str, account: str) -> Callable[[Mapping[str, Any]], None]:
         """A dry run: called with a contact's merge fields, it raises PlaceholderMissing if one is empty, or another
@@ -188,8 +193,22 @@ class PostOffice:
 
     async def close(self) -> None:
         """End all connections; nothing may be in hand any more."""
-        for transport in self._transports.values():
-            await transport.close()
+        for line in self._lines.values():
+            await line.transport.close()
+
+
+class _Alone:
+    """All connections are this process's."""
+
+    def __init__(self, accounts: Mapping[str, Account]) -> None:
+        self._accounts = accounts
+
+    async def renew(self, account: str) -> None:
+        """There is nobody to tell."""
+
+    def own_limits(self, account: str) -> SendingLimits:
+        """All."""
+        return self._accounts[account].limits
 
 
 def _which(claimed: Claimed) -> tuple[str, int, int]:

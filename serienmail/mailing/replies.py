@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from serienmail.domain.delivery import Verdict
+from serienmail.domain.delivery import Answer, Pause, Verdict
 
 
 class Phase(StrEnum):
@@ -56,42 +56,31 @@ class ReplyClass(StrEnum):
     REJECTED = "rejected"
 
 
-class Pause(StrEnum):
-    """What has to wait because of an answer."""
+_GREYLISTED = (*(timedelta(minutes=n) for n in (5, 10, 15, 15)), timedelta(hours=4), timedelta(hours=24))
+"""After the first hour it was something else."""
+_EMPTIED = tuple(timedelta(hours=n) for n in (4, 20, 24, 24))
 
-    NONE = "none"
-    PROVIDER = "provider"
-    ACCOUNT = "account"
-    STAGE_FOR_PROVIDER = "stage-for-provider"  # this mass mail's stage, at this provider only
-
-
-@dataclass(frozen=True, slots=True)
-class Treatment:
-    """What to do after an answer.
-
-    suppress: no mail goes to this address any more.
-    retry_between: the next try, counted from now; None: at the usual times. give_up_after: counted from the first try.
-    """
-
-    verdict: Verdict
-    suppress: bool = False
-    pause: Pause = Pause.NONE
-    retry_between: tuple[timedelta, timedelta] | None = None
-    give_up_after: timedelta | None = None
-
-
-TREATMENTS: Mapping[ReplyClass, Treatment] = {
-    ReplyClass.ACCEPTED: Treatment(Verdict.ACCEPTED),
-    ReplyClass.HARD: Treatment(Verdict.REJECTED, suppress=True),
-    ReplyClass.MAILBOX_FULL: Treatment(Verdict.DEFERRED, give_up_after=timedelta(hours=72)),
-    ReplyClass.MESSAGE_FAULT: Treatment(Verdict.FAILED),
-    ReplyClass.POLICY: Treatment(Verdict.REJECTED, pause=Pause.STAGE_FOR_PROVIDER),
-    ReplyClass.GREYLISTED: Treatment(Verdict.DEFERRED, retry_between=(timedelta(minutes=5), timedelta(minutes=15))),
-    ReplyClass.THROTTLED: Treatment(Verdict.DEFERRED, pause=Pause.PROVIDER),
-    ReplyClass.ACCOUNT: Treatment(Verdict.DEFERRED, pause=Pause.ACCOUNT),
-    ReplyClass.DEFERRED: Treatment(Verdict.DEFERRED),
-    ReplyClass.REJECTED: Treatment(Verdict.REJECTED),
+TREATMENTS: Mapping[ReplyClass, Answer] = {
+    ReplyClass.ACCEPTED: Answer(Verdict.ACCEPTED),
+    ReplyClass.HARD: Answer(Verdict.REJECTED, suppress=True),
+    ReplyClass.MAILBOX_FULL: Answer(Verdict.DEFERRED, tries_after=_EMPTIED, give_up_after=timedelta(hours=72)),
+    ReplyClass.MESSAGE_FAULT: Answer(Verdict.FAILED),
+    ReplyClass.POLICY: Answer(Verdict.REJECTED, pause=Pause.STAGE_FOR_PROVIDER),
+    ReplyClass.GREYLISTED: Answer(Verdict.DEFERRED, tries_after=_GREYLISTED),
+    ReplyClass.THROTTLED: Answer(Verdict.DEFERRED, pause=Pause.PROVIDER, give_up_after=timedelta(days=5)),
+    ReplyClass.ACCOUNT: Answer(Verdict.DEFERRED, pause=Pause.ACCOUNT),
+    ReplyClass.DEFERRED: Answer(Verdict.DEFERRED),
+    ReplyClass.REJECTED: Answer(Verdict.REJECTED),
 }
+"""What to do after an answer of each class. RFC 5321 4.5.4.1: give up after 4 to 5 days."""
+
+
+def answer(reply: Reply) -> Answer:
+    """What follows from a reply. An acceptance, which most are, has no codes that anybody asks for."""
+    if reply.code // 100 == 2:
+        return Answer(Verdict.ACCEPTED, f"{reply.code} {reply.text}")
+    codes = f"{reply.code} {_enhanced(reply)}".strip()
+    return replace(TREATMENTS[classify(reply)], reply=f"{reply.code} {reply.text}", codes=codes)
 
 
 class _Rule(NamedTuple):

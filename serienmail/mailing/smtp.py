@@ -2,11 +2,13 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 from aiosmtplib import SMTP, SMTPConnectResponseError, SMTPException, SMTPResponseException
 
 from serienmail.domain.errors import AccountRefused, ServerUnreachable, TransportFailure
+from serienmail.domain.sending_limits import SendingLimits
 from serienmail.mailing.account import Account
 from serienmail.mailing.connection import Connection
 from serienmail.mailing.message import Mail
@@ -15,12 +17,21 @@ from serienmail.mailing.session import Session, Timeouts
 
 
 class SmtpTransport:
-    """The connections of one account: opened when needed, side by side, and closed when idle."""
+    """The connections of one account: opened when needed, side by side, and closed when idle.
 
-    def __init__(self, account: Account, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  # it is frozen
+    limits: asked each time, since they change. Callers hand over no more mails at once than there may be connections.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        limits: Callable[[], SendingLimits],
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  # it is frozen
+    ) -> None:
         self._account = account
+        self._limits = limits
         self._timeouts = timeouts
-        self._free = asyncio.Semaphore(account.connections)
+        self._busy = 0
         self._idle: list[Session] = []  # the longest idle first
         self._closing_idle: asyncio.TimerHandle | None = None
         self._tls: ssl.SSLContext | None = None
@@ -31,14 +42,17 @@ class SmtpTransport:
         ServerUnreachable, AccountRefused: nothing was accepted. A cancellation may leave the mail in doubt.
         deadline: seconds on CLOCK_BOOTTIME; if the final dot isn't written by then, ServerUnreachable.
         """
-        async with self._free:
+        self._busy += 1
+        try:
             session = await self._session()
             try:
                 result = await session.hand_over(mail, deadline)
             except BaseException:
                 session.close()
                 raise
-            self._keep(session)
+        finally:
+            self._busy -= 1
+        self._keep(session)
         if isinstance(result, Reply) and classify(result) is ReplyClass.ACCOUNT:
             raise AccountRefused(
                 f"the mail server refused the sender ({result.code} at {result.phase}); check the account."
@@ -62,7 +76,10 @@ class SmtpTransport:
         return await _open(self._account, self._tls, self._timeouts)
 
     def _keep(self, session: Session) -> None:
-        if session.mails >= self._account.mails_per_connection or not session.is_open:
+        limits = self._limits()
+        full = limits.mails_per_connection is not None and session.mails >= limits.mails_per_connection
+        others = self._busy + len(self._idle)
+        if full or not session.is_open or (limits.connections is not None and others >= limits.connections):
             session.leave()
             return
         session.idle_since = asyncio.get_running_loop().time()

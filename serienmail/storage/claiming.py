@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.delivery import Claimed, StageKey
+from serienmail.domain.shaping import NotNow
 from serienmail.domain.states import DeliveryState
 from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.loading import merge_fields
@@ -42,7 +43,7 @@ class NotClaimed(Enum):
     STAGE_CLOSED = auto()  # or a newer epoch's: none of the slice's rows can be claimed any more
 
 
-Answers = dict[str, Claimed | NotClaimed]
+Answers = dict[str, Claimed | NotClaimed | NotNow]
 """By token."""
 
 
@@ -118,6 +119,8 @@ def _claimed(wanted: Wanted, attempts: int) -> Claimed:
         dated_at=row.dated_at or wanted.now,
         attempts=attempts,
         hand_over_by=wanted.hand_over_by,
+        account=job.account,
+        provider=wanted.provider,
     )
 
 

@@ -17,9 +17,10 @@ from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.doubts import doubts_of, settle_doubts
-from serienmail.storage.planning import plan_stage
+from serienmail.storage.planning import is_held, plan_stage
 from serienmail.storage.reopening import reopen_stage
 from serienmail.storage.rows import is_due, rows_of, stage_row
+from serienmail.storage.shaping import Shaping
 from serienmail.storage.slices import MessageId, Slice
 from serienmail.storage.tables import delivery, stage
 from serienmail.storage.turns import Turns
@@ -29,9 +30,10 @@ from serienmail.storage.wanted import claimable
 class Ledger:
     """The ledger's protocol, one method for each step."""
 
-    def __init__(self, database: Database, message_id: MessageId) -> None:
+    def __init__(self, database: Database, message_id: MessageId, shaping: Shaping) -> None:
         self._database = database
-        self._turns = Turns(database)
+        self._shaping = shaping
+        self._turns = Turns(database, shaping)
         self._message_id = message_id
 
     async def open_stage(self, key: StageKey, epoch: int) -> None:
@@ -53,14 +55,18 @@ class Ledger:
         async with self._database.write() as connection:
             await connection.execute(update(stage).where(stage.c.mass_mail_id == mass_mail_id).values(open=False))
 
-    async def plan(self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False) -> Plan:
+    async def plan(
+        self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False, account: str = ""
+    ) -> Plan:
         """Settle rows that were handed over too long ago, then say what is due.
 
         slice_size: rows a slice; None: 1 for up to 500 recipients, so that each is an activity of its own, else 250.
         traced: the relay's log may decide what is in doubt, so that it is worth waiting for.
+        account: which sends; what its providers don't take now isn't due.
         """
         async with self._database.write() as connection:
-            return await plan_stage(connection, key, slice_size, now, traced)
+            holds = await self._shaping.holds(connection, account, key, now)
+            return await plan_stage(connection, key, slice_size, now, traced, holds)
 
     async def doubts(self, key: StageKey, now: datetime) -> tuple[Doubt, ...]:
         """Rows whose claim can lead to nothing any more, and whose outcome nobody knows."""
@@ -75,8 +81,9 @@ class Ledger:
     async def slice(self, job: SliceJob, now: datetime) -> Slice:
         """The slice's due rows, for lanes to claim one after the other."""
         async with self._database.read() as connection:
-            rows = await connection.execute(claimable(job).where(is_due(now)))
-        return Slice(self._turns, self._message_id, job, rows)
+            holds = await self._shaping.holds(connection, job.account, job.key, now)
+            rows = await connection.execute(claimable(job).where(is_due(now), ~is_held(holds)))
+        return Slice(self._turns, self._message_id, job, rows, self._shaping.providers.of)
 
     async def record(self, outcome: Outcome) -> None:
         """Keep an outcome; returns when it is committed, however long the database is away."""

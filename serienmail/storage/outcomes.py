@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Integer, Text, Update, and_, case, insert, not_, or_, select, update
+from sqlalchemy import Integer, Text, Update, and_, insert, not_, null, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.delivery import Outcome
 from serienmail.domain.states import DeliveryState
+from serienmail.domain.suppression import Suppression, SuppressionReason
 from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.rows import rows_of, same_row
+from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import UtcDateTime, delivery, event
 
 
@@ -25,7 +27,9 @@ class Outcomes:
     async def record(self, connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
         """All in one statement. A reply that comes too late to count is kept as an event."""
         # one order for all writers, else PostgreSQL finds deadlocks
-        in_order = sorted(outcomes, key=lambda each: (each.key.mass_mail_id, each.key.stage, each.seq))
+        in_order = sorted(outcomes, key=_place)
+        if bounced := [each for each in in_order if each.suppress]:
+            await _suppress(connection, bounced, in_order)
         given = as_given(_values(each, self._is_sqlite) for each in in_order)
         recorded = frozenset((await connection.execute(self._record, {_OUTCOMES: given})).scalars())
         late = await _not_shown(connection, [each for each in in_order if each.token not in recorded])
@@ -41,12 +45,31 @@ def _values(outcome: Outcome, is_sqlite: bool) -> dict[str, Any]:
         "token": outcome.token,
         "state": outcome.state,
         "reply": outcome.reply,
+        "used_up": outcome.used_up,
         "next_try_at": outcome.next_try_at and as_text(outcome.next_try_at, is_sqlite),
         "finished_at": None if outcome.state in _NOT_FINISHED else as_text(outcome.at, is_sqlite),
     }
 
 
 _NOT_FINISHED = (DeliveryState.PENDING, DeliveryState.DEFERRED)
+
+
+async def _suppress(
+    connection: AsyncConnection, bounced: Sequence[Outcome], all_written: Sequence[Outcome]
+) -> None:
+    """There is no such mailbox: its address gets no more mass mail."""
+    await hold_off_erasures(connection)
+    row = tuple_(delivery.c.mass_mail_id, delivery.c.stage, delivery.c.seq)
+    theirs = select(delivery.c.address_key).where(row.in_(map(_place, bounced)), delivery.c.address_key.is_not(null()))
+    keys = (await connection.execute(theirs)).scalars().all()
+    reason, at = SuppressionReason.BOUNCED, bounced[0].at
+    entries = [Suppression(address_key=key, reason=reason, since=at, source="hard") for key in keys]
+    if entries:
+        await suppress(connection, entries, also=row.in_(map(_place, all_written)))
+
+
+def _place(outcome: Outcome) -> tuple[str, int, int]:
+    return outcome.key.mass_mail_id, outcome.key.stage, outcome.seq
 
 
 async def _not_shown(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -81,6 +104,7 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "token": Text(),
     "state": Text(),
     "reply": Text(),
+    "used_up": Integer(),
     "next_try_at": UtcDateTime(),
     "finished_at": UtcDateTime(),
 }
@@ -100,7 +124,7 @@ def _record_in_hand(is_sqlite: bool) -> Update:
         update(delivery)
         .where(same_row(delivery, outcome), delivery.c.token == outcome.c.token, may_become, not_(not_certain))
         .values({name: outcome.c[name] for name in ("state", "reply", "next_try_at", "finished_at")})
-        .values(attempts=delivery.c.attempts - case((becomes == DeliveryState.PENDING, 1), else_=0))
+        .values(attempts=delivery.c.attempts - 1 + outcome.c.used_up)
         .values(doubted=or_(delivery.c.doubted, becomes == DeliveryState.UNKNOWN))
         .returning(delivery.c.token)
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, or_, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, func, or_, select
 
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.states import DeliveryState
@@ -37,3 +37,9 @@ def suppression_of(address_key: ColumnElement[Any], topic: ColumnElement[Any] | 
     """Why this address gets no mass mail of this topic; NULL if it does. The entry for all topics comes first."""
     listed = and_(suppression.c.address_key == address_key, suppression.c.topic.in_([ALL_TOPICS, topic]))
     return select(suppression.c.reason).where(listed).order_by(suppression.c.topic).limit(1).scalar_subquery()
+
+
+def domain_of(address_key: ColumnElement[str | None]) -> ColumnElement[str]:
+    """What stands behind the @. The databases have no function for it in common: what is trimmed is not an @."""
+    before = func.rtrim(address_key, func.replace(address_key, "@", ""))
+    return func.substr(address_key, func.length(before) + 1)

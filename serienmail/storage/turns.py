@@ -7,13 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import Claimed, Outcome
 from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.shaping import Gate, NotNow
 from serienmail.storage.claiming import Answers, Claims, NotClaimed
 from serienmail.storage.database import Database
 from serienmail.storage.group_commit import GroupCommit
 from serienmail.storage.outcomes import Outcomes
+from serienmail.storage.provider_connections import ProviderConnections
+from serienmail.storage.shaping import Shaping
 from serienmail.storage.wanted import Wanted
 
 log = logging.getLogger(__name__)
@@ -38,13 +42,15 @@ class Turn:
 class Turns:
     """The ledger's hot path, one for each process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shaping: Shaping) -> None:
         self._database = database
+        self._shaping = shaping
+        self._in_hand = ProviderConnections(shaping.provider_connections)
         self._claims = Claims(database.is_sqlite)
         self._outcomes = Outcomes(database.is_sqlite)
         self._group = GroupCommit(self._take_group)
 
-    async def take(self, turn: Turn) -> Claimed | NotClaimed | None:
+    async def take(self, turn: Turn) -> Claimed | NotClaimed | NotNow | None:
         """Returns when it is committed. If the claim fails, that is raised, but not before the outcome is kept."""
         try:
             return await self._group(turn)
@@ -66,23 +72,50 @@ class Turns:
             else:
                 return
 
-    async def _take_group(self, turns: Sequence[Turn]) -> Sequence[Claimed | NotClaimed | None]:
-        wanted = [turn.wanted for turn in turns if turn.wanted]
+    async def _take_group(self, turns: Sequence[Turn]) -> Sequence[Claimed | NotClaimed | NotNow | None]:
+        wanted, outcomes = [turn.wanted for turn in turns if turn.wanted], [turn.last for turn in turns if turn.last]
+        answers: Answers = self._in_hand.refuse(wanted, outcomes)
+        wanted = [each for each in wanted if each.token not in answers]
         try:
-            answers = await self._commit([turn.last for turn in turns if turn.last], wanted)
+            answers |= await self._commit(outcomes, wanted)
         except _AWAY:
-            answers = await self._look_for(wanted) if wanted else {}
-            if not answers:  # it wasn't committed, or there is nothing to tell by; outcomes can be recorded twice
+            found = await self._look_for(wanted) if wanted else {}
+            if not found:  # it wasn't committed, or there is nothing to tell by; outcomes can be recorded twice
                 raise
+            answers |= found
+        self._in_hand.keep(answers.values(), outcomes)
         return [answers.get(turn.wanted.token, NotClaimed.ROW_TAKEN) if turn.wanted else None for turn in turns]
 
     async def _commit(self, outcomes: Sequence[Outcome], wanted: Sequence[Wanted]) -> Answers:
+        scopes = await self._shaping.prepare(outcomes, (each.wish for each in wanted))
         async with self._database.write() as connection:
             if not self._database.is_sqlite:
                 await connection.exec_driver_sql(_EACH_ROW_BY_ITS_KEY)
+            gate = await self._shaping.open(connection, scopes)
+            gate.hear(outcomes)
             if outcomes:
                 await self._outcomes.record(connection, outcomes)
-            return await self._claims.claim(connection, wanted) if wanted else {}
+            answers = await self._claim(connection, gate, wanted) if wanted else {}
+            await self._shaping.keep(connection, gate)
+            return answers
+
+    async def _claim(self, connection: AsyncConnection, gate: Gate, wanted: Sequence[Wanted]) -> Answers:
+        """What the gate lets through; what then isn't claimed is not counted."""
+        if not gate.shapes:
+            return await self._claims.claim(connection, wanted)
+        trial, answers = gate.copy(), Answers()
+        for each in wanted:
+            if refused := trial.admit(each.wish):
+                answers[each.token] = refused
+        allowed = [each for each in wanted if each.token not in answers]
+        answers |= await self._claims.claim(connection, allowed) if allowed else {}
+        for each in wanted:
+            answer = answers[each.token]
+            if isinstance(answer, Claimed):
+                gate.admit(each.wish)
+            elif isinstance(answer, NotNow):
+                gate.wait(each.wish, answer)
+        return answers
 
     async def _look_for(self, wanted: Sequence[Wanted]) -> Answers:
         """What of these was committed; returns when the database answers."""

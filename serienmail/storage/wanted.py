@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from serienmail.domain.delivery import CLAIM_TO_DOT, SliceJob
+from serienmail.domain.shaping import Wish
 from serienmail.storage.rows import rows_of, suppression_of
 from serienmail.storage.tables import contact, delivery, mass_mail
 
@@ -19,14 +20,20 @@ _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS cou
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One caller's wish to claim a row. row: of ``claimable``, read some time ago."""
+    """One caller's wish to claim a row. row: of ``claimable``, read some time ago; provider: of its address."""
 
     job: SliceJob
     row: Row[Any]
     message_id: str
+    provider: str
     now: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     hand_over_by: float = field(default_factory=lambda: time.clock_gettime(_SINCE_BOOT) + CLAIM_TO_DOT.total_seconds())
+
+    @property
+    def wish(self) -> Wish:
+        """As shaping sees it."""
+        return Wish(self.job.key, self.job.account, self.provider, self.now)
 
 
 def claimable(job: SliceJob) -> Select[Any]:

@@ -9,8 +9,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import sending
-from activities.sending import FAILURES_IN_A_ROW, PATIENT_AFTER, SendActivities, SliceResult
+from activities import outages
+from activities.outages import FAILURES_IN_A_ROW
+from activities.sending import PATIENT_AFTER, SendActivities, SliceResult
 from serienmail.domain.delivery import Answer, Claimed, SliceJob, SliceRange, Verdict
 from serienmail.domain.errors import AccountRefused, ServerUnreachable
 from serienmail.domain.states import DeliveryState
@@ -22,7 +23,7 @@ JOB = SliceJob(KEY, 1, SliceRange(1, 250), "autumn@1", "marketing", measured=Tru
 @pytest.fixture
 def sleepless(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause before the next connection."""
-    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(outages, "FIRST_PAUSE", 0.0)
 
 
 def environment(attempt: int = 1) -> ActivityEnvironment:

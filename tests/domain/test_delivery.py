@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serienmail.domain.delivery import Answer, Claimed, Counts, Verdict, given_back, next_try_at, outcome
+from serienmail.domain.delivery import Answer, Claimed, Counts, Pause, Verdict, given_back, next_try_at, outcome
 from serienmail.domain.states import DeliveryState
 from tests.builders import KEY, NOON
 
@@ -51,6 +51,24 @@ def test_a_deferred_mail_is_tried_again_until_its_last_try_failed() -> None:
     assert [each.state for each in tries] == [DeliveryState.DEFERRED] * 4 + [DeliveryState.FAILED]
     assert [each.next_try_at is None for each in tries] == [False] * 4 + [True]
     assert tries[-1].reply == "451 later"
+
+
+def test_a_full_mailbox_is_given_up_three_days_after_the_first_try_however_many_tries_are_left() -> None:
+    full = Answer(Verdict.DEFERRED, tries_after=(timedelta(hours=4),) * 9, give_up_after=timedelta(hours=72))
+    assert outcome(a_claim(8), full, NOON + timedelta(hours=71)).state is DeliveryState.DEFERRED
+    assert outcome(a_claim(2), full, NOON + timedelta(hours=72)).state is DeliveryState.FAILED
+
+
+def test_a_mail_that_its_provider_had_no_room_for_is_due_soon_and_uses_up_no_try() -> None:
+    throttled = Answer(Verdict.DEFERRED, "421 4.7.28 slow down", "421 4.7.28", pause=Pause.PROVIDER)
+    kept = outcome(a_claim(9), throttled, NOON)
+    assert (kept.state, kept.used_up, kept.next_try_at) == (DeliveryState.DEFERRED, 0, NOON + timedelta(minutes=1))
+    assert (kept.pause, kept.codes) == (Pause.PROVIDER, "421 4.7.28")
+
+
+def test_a_mail_that_its_provider_never_has_room_for_fails_in_the_end() -> None:
+    throttled = Answer(Verdict.DEFERRED, pause=Pause.PROVIDER, give_up_after=timedelta(days=5))
+    assert outcome(a_claim(), throttled, NOON + timedelta(days=5)).state is DeliveryState.FAILED
 
 
 def test_a_claim_that_was_not_used_is_given_back() -> None:

@@ -29,7 +29,7 @@ class _Templates:
 
 def office(transport: FakeTransport, text: str = "{{ salutation }}, autumn is here") -> tuple[PostOffice, _Templates]:
     templates = _Templates(text)
-    return PostOffice(templates, {"marketing": ACCOUNT}, LINKS, lambda _account: transport), templates
+    return PostOffice(templates, {"marketing": ACCOUNT}, LINKS, None, lambda _account, _limits: transport), templates
 
 
 async def post_of(transport: FakeTransport, text: str = "autumn is here") -> Post:
@@ -40,8 +40,8 @@ async def post_of(transport: FakeTransport, text: str = "autumn is here") -> Pos
     ("reply", "answer"),
     [
         (Reply(Phase.DOT, 250, "2.0.0 ok"), Answer(Verdict.ACCEPTED, "250 2.0.0 ok")),
-        (Reply(Phase.RCPT, 451, "4.7.1 later"), Answer(Verdict.DEFERRED, "451 4.7.1 later")),
-        (Reply(Phase.RCPT, 550, "5.1.1 nobody"), Answer(Verdict.REJECTED, "550 5.1.1 nobody")),
+        (Reply(Phase.RCPT, 451, "4.3.0 later"), Answer(Verdict.DEFERRED, "451 4.3.0 later", "451 4.3.0")),
+        (Reply(Phase.RCPT, 550, "5.1.1 nobody"), Answer(Verdict.REJECTED, "550 5.1.1 nobody", "550 5.1.1", True)),
         (IN_DOUBT, Answer(Verdict.IN_DOUBT)),
     ],
 )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serienmail.domain.delivery import Verdict
-from serienmail.mailing.replies import TREATMENTS, Pause, Phase, Reply, ReplyClass, classify
+from serienmail.domain.delivery import Pause, Verdict
+from serienmail.mailing.replies import TREATMENTS, Phase, Reply, ReplyClass, answer, classify
 
 COLLECTED = sorted(Path(__file__).with_name("replies").glob("*.toml"))
 
@@ -112,5 +112,13 @@ def test_only_a_mailbox_that_is_not_there_costs_the_address() -> None:
 
 def test_a_greylisted_mail_comes_back_within_a_quarter_of_an_hour_and_a_full_mailbox_has_three_days() -> None:
     greylisted, full = TREATMENTS[ReplyClass.GREYLISTED], TREATMENTS[ReplyClass.MAILBOX_FULL]
-    assert greylisted.retry_between == (timedelta(minutes=5), timedelta(minutes=15))
-    assert full.give_up_after == timedelta(days=3)
+    quarter = timedelta(minutes=15)
+    assert all(timedelta(minutes=5) <= wait <= quarter for wait in greylisted.tries_after[:4])
+    assert full.give_up_after == sum(full.tries_after, timedelta()) == timedelta(days=3)
+
+
+def test_an_answer_carries_its_codes_apart_from_its_words_which_may_name_somebody() -> None:
+    said = answer(reply("rcpt", "550 5.1.1 <anna@example.org> unknown"))
+    assert (said.codes, said.reply) == ("550 5.1.1", "550 5.1.1 <anna@example.org> unknown")
+    assert said.suppress
+    assert "anna" not in repr(said)

@@ -30,7 +30,7 @@ SHORT = Timeouts(command=0.5, data=0.5, block=0.5, answer=0.5)
 async def connected(server: ScriptedServer, timeouts: Timeouts = SHORT, **account: Any) -> AsyncIterator[SmtpTransport]:
     async with scripted(server) as port:
         settings = Account(host="127.0.0.1", port=port, from_address="crm@example.com", **account)
-        transport = SmtpTransport(settings, timeouts)
+        transport = SmtpTransport(settings, lambda: settings.limits, timeouts)
         try:
             yield transport
         finally:

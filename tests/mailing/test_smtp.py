@@ -28,7 +28,7 @@ async def connected(server: Server, **account: Any) -> AsyncIterator[SmtpTranspo
 @asynccontextmanager
 async def transport_to(port: int, **account: Any) -> AsyncIterator[SmtpTransport]:
     settings = Account(host="127.0.0.1", port=port, from_address="crm@example.com", **account)
-    transport = SmtpTransport(settings, Timeouts(command=2, data=2, answer=0.2))
+    transport = SmtpTransport(settings, lambda: settings.limits, Timeouts(command=2, data=2, answer=0.2))
     try:
         yield transport
     finally:
@@ -104,7 +104,7 @@ async def test_a_server_that_is_silent_before_the_message_is_unreachable() -> No
     async with listening(Server(rcpt=SILENCE)) as port:
         account = Account(host="127.0.0.1", port=port, from_address="crm@example.com")
         with pytest.raises(ServerUnreachable):
-            await SmtpTransport(account, Timeouts(command=0.2)).send(MAIL)
+            await SmtpTransport(account, lambda: account.limits, Timeouts(command=0.2)).send(MAIL)
 
 
 async def test_a_refused_connection_is_unreachable() -> None:
@@ -148,11 +148,13 @@ async def test_connections_are_reused_until_they_have_carried_their_share() -> N
     assert (len(server.accepted), server.connections) == (7, 3)
 
 
-async def test_no_more_connections_are_opened_than_the_account_allows() -> None:
+async def test_connections_beyond_what_the_account_allows_now_are_closed_once_their_mail_is_out() -> None:
     server = Server()
     async with connected(server, connections=2) as transport:
-        await asyncio.gather(*(transport.send(MAIL) for _ in range(20)))
-    assert (len(server.accepted), server.connections) == (20, 2)
+        await asyncio.gather(*(transport.send(MAIL) for _ in range(5)))
+        await transport.send(MAIL)
+        await asyncio.gather(*(transport.send(MAIL) for _ in range(2)))
+        assert (len(server.accepted), server.connections) == (8, 5)
 
 
 async def test_a_connection_goes_on_with_a_clean_slate_after_a_refusal() -> None:

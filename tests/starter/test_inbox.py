@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.sending_limits import SendingLimits
 from serienmail.mailing.account import Account
 from serienmail.mailing.message import Mail
 from serienmail.mailing.smtp import SmtpTransport
@@ -25,7 +26,7 @@ async def inbox(tmp_path: Path) -> AsyncIterator[Inbox]:
 
 
 async def test_mails_arrive_in_order_with_their_envelope_recipient(inbox: Inbox) -> None:
-    transport = SmtpTransport(Account(host="127.0.0.1", port=inbox.port, from_address="crm@example.com"))
+    transport = SmtpTransport(Account(host="127.0.0.1", port=inbox.port, from_address="crm@example.com"), SendingLimits)
     for recipient in ("zoe@example.org", "jürgen@example.org", "anna@example.org"):
         await transport.send(Mail("crm@example.com", recipient, DATA, smtputf8=not recipient.isascii()))
     await transport.close()
@@ -45,7 +46,7 @@ async def test_a_mail_for_two_lies_there_twice(inbox: Inbox) -> None:
 
 
 async def test_mails_outlive_a_restart(inbox: Inbox, tmp_path: Path) -> None:
-    transport = SmtpTransport(Account(host="127.0.0.1", port=inbox.port, from_address="crm@example.com"))
+    transport = SmtpTransport(Account(host="127.0.0.1", port=inbox.port, from_address="crm@example.com"), SendingLimits)
     await transport.send(Mail("crm@example.com", "anna@example.org", DATA, smtputf8=False))
     await transport.close()
     await inbox.stop()

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'templates_enclosures'
-down_revision = 'recipients'
+down_revision = 'shaping'
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,68 @@
+"""Connections are given in turn to the mass mails that want one, however many of its lanes wait."""
+
+import asyncio
+from collections import Counter
+
+from serienmail.mailing.slots import Slots
+
+
+async def lane(slots: Slots, who: str, log: list[str], mails: int) -> None:
+    """Takes a slot for each of its mails, and gives it back if another mass mail wants it."""
+    for _ in range(mails):
+        assert await slots.take(who, patience=5)
+        log.append(who)
+        await asyncio.sleep(0)
+        slots.give_back()
+
+
+async def test_a_mass_mail_with_twenty_slices_gets_no_more_than_one_with_a_single_slice() -> None:
+    slots, log = Slots(lambda: 3), list[str]()
+    large = [lane(slots, "large", log, 10) for _ in range(60)]
+    small = [lane(slots, "small", log, 20) for _ in range(5)]
+    await asyncio.gather(*large, *small)
+    while_both_wait = Counter(log[3:183])
+    assert 0.4 <= while_both_wait["small"] / while_both_wait.total() <= 0.6
+
+
+async def test_no_more_are_taken_than_there_may_be_and_all_come_back() -> None:
+    slots = Slots(lambda: 2)
+    assert [await slots.take("a", 0.01) for _ in range(3)] == [True, True, False]
+    slots.give_back()
+    assert await slots.take("b", 0.01)
+
+
+async def test_a_slot_is_wanted_back_if_another_mass_mail_waits_or_there_may_be_fewer_now() -> None:
+    allowed = [2]
+    slots = Slots(lambda: allowed[0])
+    assert await slots.take("a", 1)
+    assert await slots.take("a", 1)
+    assert not slots.is_wanted("a")
+    waiting = asyncio.create_task(slots.take("b", 1))
+    await asyncio.sleep(0)
+    assert slots.is_wanted("a")
+    slots.give_back()
+    assert await waiting
+    allowed[0] = 1
+    assert slots.is_wanted("a")
+
+
+async def test_who_stops_waiting_loses_nothing_for_the_others() -> None:
+    slots = Slots(lambda: 1)
+    assert await slots.take("a", 1)
+    gone, stays = asyncio.create_task(slots.take("a", 5)), asyncio.create_task(slots.take("b", 5))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+    slots.give_back()
+    assert await stays
+    slots.give_back()
+    assert await slots.take("c", 0)
+
+
+async def test_a_limit_that_grows_lets_go_on_who_waits() -> None:
+    allowed = [0]
+    slots = Slots(lambda: allowed[0])
+    waiting = asyncio.create_task(slots.take("a", 5))
+    await asyncio.sleep(0)
+    allowed[0] = 1
+    assert await waiting
