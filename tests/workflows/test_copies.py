@@ -17,7 +17,9 @@ PEOPLE = {name: Identity(address=f"{name}@example.com") for name in (OWNER, "ber
 @pytest.fixture
 async def staffed(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[World]:
     url = f"sqlite+aiosqlite:///{tmp_path}/serienmail.db"
-    async with world_on(temporal, tmp_path, url, mail=MailSettings(people=PEOPLE)) as world:
+    async with world_on(
+        temporal, tmp_path, url, mail=MailSettings(people=PEOPLE), permitted=("example.com",)
+    ) as world:
         yield world
 
 
