@@ -1,5 +1,6 @@
 """Letters with files and senders of their own for each recipient."""
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -99,3 +100,12 @@ def test_a_whole_encoded_mail_has_a_limit() -> None:
 def test_a_dry_run_finds_the_empty_placeholder() -> None:
     with pytest.raises(PlaceholderMissing, match=r"contact\.first_name"):
         builder(Template("x", "x", "Hello {{ contact.first_name }}")).check({**ADA, "first_name": ""})
+
+
+def test_only_senders_files_and_sizes_that_differ_ask_for_a_look_at_each_recipient() -> None:
+    plain = Template("x", "x", "Hello {{ contact.first_name }}")
+    assert builder(plain).template_of_all() is not None
+    owned = replace(plain, sender=Sender(from_=Whose.OWNER))
+    filed = replace(plain, enclosures=Enclosures(personal=("{{ contact.key }}.pdf",)))
+    for letters in (builder(owned), builder(filed), builder(plain, max_message_bytes=1_000_000)):
+        assert letters.template_of_all() is None
