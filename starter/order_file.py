@@ -11,7 +11,7 @@ from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import resolved
-from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, MassMail, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, OnMissing
 from starter.toml_file import Table, read_toml
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KEYS = (
-    "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "on_missing", "everyone",
-    "recipients", "module", "ignore", "removed", "as_of", "follow_up",
+    "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "on_missing", "in_doubt",
+    "everyone", "recipients", "module", "ignore", "removed", "as_of", "follow_up",
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -60,6 +60,7 @@ class OrderFile:
     opted_in_only: bool = True
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
+    in_doubt: InDoubt = InDoubt.HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ def order_of(document: Mapping[str, Any]) -> OrderFile:
         opted_in_only=_or(table.flag("opted_in_only"), True),
         measured=_or(table.flag("measured"), True),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
+        in_doubt=_or(table.choice("in_doubt", InDoubt), InDoubt.HOLD),
     )
     if file.everyone and file.recipients is not None:
         raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
@@ -137,6 +139,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         measured=file.measured,
         on_missing=file.on_missing,
         as_of=file.as_of,
+        in_doubt=file.in_doubt,
     )
 
 

@@ -22,6 +22,7 @@ class Story:
     why: an exclusion in words, with the key of the contact that a duplicate is of; or the server's reply.
 
     template: ``name@revision`` of what was sent. measured: it carried a pixel.
+    attempts: hand-overs. message_id: by which the mail server's log names the mail; empty before the first.
     """
 
     stage: int
@@ -33,6 +34,8 @@ class Story:
     template: str
     measured: bool
     opened: bool
+    attempts: int
+    message_id: str
 
 
 class DeliveryList:
@@ -68,7 +71,10 @@ class DeliveryList:
         return [_story(row) for row in rows]
 
 
-_COLUMNS = ("stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at")
+_COLUMNS = (
+    "stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at", "attempts",
+    "message_id",
+)  # fmt: skip
 
 
 twin, twin_contact = delivery.alias(), contact.alias()
@@ -104,4 +110,6 @@ def _story(row: Row[Any]) -> Story:
         template=row.template,
         measured=row.tracked,
         opened=row.opened_at is not None,
+        attempts=row.attempts,
+        message_id=row.message_id,
     )
