@@ -61,9 +61,10 @@ async def test_recipients_with_an_empty_placeholder_are_excluded_if_the_order_sa
     assert loaded.counts.will_receive == 1
 
 
-async def test_who_is_over_the_limit_is_excluded_after_those_with_an_empty_placeholder() -> None:
+@either_way
+async def test_who_is_over_the_limit_is_excluded_after_those_with_an_empty_placeholder(plain: bool) -> None:
     recipients = FakeRecipients([PEOPLE[1], *[PEOPLE[0]] * 3])
     recipients.at_most = 2
-    loaded = await load(recipients, OnMissing.EXCLUDE)
+    loaded = await load(recipients, OnMissing.EXCLUDE, plain)
     assert recipients.excluded == {1: Exclusion.PLACEHOLDER_MISSING, 4: Exclusion.OVER_LIMIT}
     assert loaded.counts.will_receive == 2

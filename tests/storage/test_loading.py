@@ -228,7 +228,7 @@ async def test_fewer_than_the_limit_and_no_limit_exclude_nobody(database: Databa
 async def test_who_was_removed_by_hand_is_that_whatever_else_is_wrong(database: Database) -> None:
     await ContactStore(database).save([a_contact(1, email=""), a_contact(2, email="x"), a_contact(3, opt_in=False)])
     nobody = await SelectionStore(database).save(Selection(removed=~where("key").empty()))
-    assert (await RecipientStore(database).preview(a_load(selection=nobody))).excluded == {"removed_by_hand": 3}
+    assert (await RecipientStore(database).preview(a_load(selection=nobody))).counts.excluded == {"removed_by_hand": 3}
 
 
 async def test_the_database_itself_refuses_two_rows_of_a_stage_with_one_address(database: Database) -> None:

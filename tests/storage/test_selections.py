@@ -54,12 +54,12 @@ async def test_filters_and_lists_are_asked_anew_each_time_unless_they_are_fixed(
     await FilterStore(database).save(Filter("ulm", where("city").eq("Bonn")))
     await contacts.save([a_contact(2, city="Bonn")])
     await WorkListStore(database).delete("out")
-    counts = await recipients.preview(a_load(selection=fixed))
+    counts = (await recipients.preview(a_load(selection=fixed))).counts
     assert (counts.selected, counts.excluded) == (3, {"removed_by_hand": 1, "ignored": 1})
     with pytest.raises(InvalidOrder, match="no work list 'out'"):
         await recipients.preview(a_load(selection=dynamic))
     await WorkListStore(database).create("out")
-    assert (await recipients.preview(a_load(selection=dynamic))).will_receive == 1
+    assert (await recipients.preview(a_load(selection=dynamic))).counts.will_receive == 1
     assert await WorkListStore(database).all() == [Listing("out", CONTACTS, 0, 0)]  # what is fixed isn't shown
 
 
@@ -69,7 +69,7 @@ async def test_a_selection_is_of_one_module(database: Database) -> None:
     await contacts.save([a_contact(1), a_contact(2)])
     await contacts.save([a_contact(1, attributes={"budget": 5}), a_contact(3, attributes={"budget": 1})], module="lead")
     rich = await store.save(Selection(where("budget").ge(2), module="lead"))
-    assert (await RecipientStore(database).preview(a_load(selection=rich))).selected == 1
-    assert (await RecipientStore(database).preview(a_load())).selected == 2
+    assert (await RecipientStore(database).preview(a_load(selection=rich))).counts.selected == 1
+    assert (await RecipientStore(database).preview(a_load())).counts.selected == 2
     with pytest.raises(InvalidOrder, match="no field 'budget'"):
         await store.chosen(await store.save(Selection(where("budget").ge(2))))
