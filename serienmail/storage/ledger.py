@@ -18,7 +18,7 @@ from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.doubt import resolve
-from serienmail.storage.doubts import doubts_of, settle_doubts
+from serienmail.storage.relay_findings import doubts_of, settle_doubts
 from serienmail.storage.planning import is_held, plan_stage
 from serienmail.storage.reopening import reopen_stage
 from serienmail.storage.rows import ended_as, is_due, rows_of, stage_row
