@@ -121,8 +121,8 @@ async def _check(services: Services, load: Load) -> tuple[float, int]:
                 return
 
     began = time.perf_counter()
-    async for _ in faulty(first(), services.post_office, load.templates):  # one by one, as templates with conditions are
-        pass
+    async for _ in faulty(first(), services.post_office, load.templates):
+        pass  # rendered one by one, as templates with conditions are
     return time.perf_counter() - began, checked
 
 
