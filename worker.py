@@ -73,6 +73,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             stages.plan_slices,
             stages.cancel_stage,
             stages.reopen_stage,
+            stages.resolve_doubts,
             stages.count_stage,
             records.create_order,
             records.record_status,

@@ -11,6 +11,7 @@ from serienmail.domain.errors import (
     AccountRefused,
     CommandRefused,
     InvalidOrder,
+    LedgerWentBack,
     NotFound,
     SerienmailError,
     TemplateFault,
@@ -18,7 +19,7 @@ from serienmail.domain.errors import (
 
 log = logging.getLogger(__name__)
 
-_USELESS_TO_RETRY = (AccountRefused, CommandRefused, InvalidOrder, NotFound, TemplateFault)
+_USELESS_TO_RETRY = (AccountRefused, CommandRefused, InvalidOrder, LedgerWentBack, NotFound, TemplateFault)
 
 
 class PrivateFailures(Interceptor):

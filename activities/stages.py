@@ -1,4 +1,4 @@
-"""Short steps in the ledger: open and close a stage, plan, count, cancel, look again."""
+"""Short steps in the ledger: open and close a stage, plan, count, cancel, look again, settle doubts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.clock import ActivityClock
+from serienmail.domain.commands import Resolution
 from serienmail.domain.delivery import Counts, Plan, StageKey
 from serienmail.domain.doubt import Doubt, Finding
+from serienmail.domain.mass_mail import InDoubt
 
 
 class StageLedger(Protocol):
@@ -22,15 +24,29 @@ class StageLedger(Protocol):
         """Nothing is claimed from here on."""
 
     async def plan(
-        self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False, account: str = ""
+        self,
+        key: StageKey,
+        slice_size: int | None,
+        now: datetime,
+        traced: bool = False,
+        account: str = "",
+        *,
+        resend: bool = False,
+        out: int = 0,
     ) -> Plan:
-        """Settle, then say what is due, and may go on this account. traced: mails in doubt may still be decided."""
+        """Settle, then say what is due, and may go on this account; LedgerWentBack if fewer mails are out than before.
+
+        traced: mails in doubt may still be decided. resend: what is not is due once more.
+        """
 
     async def doubts(self, key: StageKey, now: datetime) -> tuple[Doubt, ...]:
         """Rows whose claim can lead to nothing any more, and whose outcome nobody knows."""
 
     async def settle(self, doubts: Sequence[Doubt], findings: Mapping[str, Finding], now: datetime) -> None:
         """Write what the findings, by Message-ID, prove about these rows."""
+
+    async def resolve(self, key: StageKey, resolution: Resolution, recipients: Sequence[int], now: datetime) -> int:
+        """Settle mails in doubt as somebody said; how many, or 0 if one of them isn't in doubt."""
 
     async def cancel(self, key: StageKey) -> int:
         """Cancel what is still due."""
@@ -62,11 +78,25 @@ class StageStart:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250. account: which sends."""
+    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250. account: which sends.
+
+    in_doubt: what to do about mails whose answer was never seen. out: what an earlier plan said (Plan.out).
+    """
 
     key: StageKey
     slice_size: int | None = None
     account: str = ""
+    in_doubt: InDoubt = InDoubt.HOLD
+    out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """What somebody says about mails in doubt; recipients: by seq; none: all in doubt."""
+
+    key: StageKey
+    resolution: Resolution
+    recipients: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +108,7 @@ class Reopening:
 
 
 class StageActivities:
-    """open_stage, close_stage, plan_slices, cancel_stage, reopen_stage, count_stage."""
+    """open_stage, close_stage, plan_slices, resolve_doubts, cancel_stage, reopen_stage, count_stage."""
 
     def __init__(self, ledger: StageLedger, evidence: Evidence) -> None:
         self._ledger = ledger
@@ -101,7 +131,10 @@ class StageActivities:
         traced = self._evidence.traces(request.account)
         if traced:
             await self._trace(request, clock)
-        return await self._ledger.plan(request.key, request.slice_size, clock.now(), traced, request.account)
+        resend = request.in_doubt is InDoubt.RESEND
+        return await self._ledger.plan(
+            request.key, request.slice_size, clock.now(), traced, request.account, resend=resend, out=request.out
+        )
 
     async def _trace(self, request: PlanRequest, clock: ActivityClock) -> None:
         """Settle what the mail server's own record decides. It is read outside of all transactions."""
@@ -109,6 +142,11 @@ class StageActivities:
             since = {doubt.message_id: doubt.since for doubt in doubts}
             findings = await self._evidence.find(request.account, since)
             await self._ledger.settle(doubts, findings, clock.now())
+
+    @activity.defn
+    async def resolve_doubts(self, asked: Resolving) -> int:
+        """Settle mails in doubt as somebody said; how many, or 0 if one of them isn't in doubt."""
+        return await self._ledger.resolve(asked.key, asked.resolution, asked.recipients, ActivityClock().now())
 
     @activity.defn
     async def cancel_stage(self, key: StageKey) -> int:

@@ -6,7 +6,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from serienmail.domain.audit import AuditRecord
 from serienmail.domain.campaign import MassMailRun
-from serienmail.domain.commands import Command, Delete, Edit, Finish, Restart, SendAgain, Stop
+from serienmail.domain.commands import Command, Delete, Edit, Finish, Resolution, Resolve, Restart, SendAgain, Stop
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import AlreadyExists, CommandRefused, EnvironmentFault
 from serienmail.domain.mass_mail import AsOf, MassMail
@@ -36,7 +36,7 @@ from starter.connection import connect_to_temporal
 from starter.letter import compose
 from starter.limits import change_limits
 from starter.orders import Prepared, check_due, pinned, prepare
-from starter.overview import Report, mass_mails_in, report
+from starter.overview import Report, in_doubt, mass_mails_in, report
 from starter.recipients import Recipients
 from starter.services import Services, open_services
 from workflows import names
@@ -145,6 +145,17 @@ class MassMails:
     async def send_again(self, mass_mail_id: str, by: str) -> Status:
         """Look again at who was excluded, failed or rejected."""
         return await self.submit(mass_mail_id, SendAgain(by=by))
+
+    async def resolve(
+        self, mass_mail_id: str, by: str, outcome: Resolution, stage: int = 0, contacts: Collection[str] = ()
+    ) -> Status:
+        """Settle mails in doubt of a stage that is through: of these contacts (the CRM's keys), or all.
+
+        The command carries the recipients' numbers, since workflow histories keep it.
+        """
+        await self.services.mass_mails.get(mass_mail_id)
+        recipients = await in_doubt(self.services, mass_mail_id, stage, contacts)
+        return await self.submit(mass_mail_id, Resolve(by=by, outcome=outcome, stage=stage, recipients=recipients))
 
     async def finish(self, mass_mail_id: str, by: str) -> Status:
         """Leave out who got none."""

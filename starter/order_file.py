@@ -11,7 +11,7 @@ from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import resolved
-from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, MassMail, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, OnMissing
 from starter.letter import KEYS as LETTER_KEYS
 from starter.letter import Letter, compose, read_letter
 from starter.toml_file import Table, read_toml
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "local_time",
-    "on_missing", "everyone", "recipients", "module", "ignore", "removed", "as_of", "follow_up", *LETTER_KEYS,
+    "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of", "follow_up",
+    *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -65,6 +66,7 @@ class OrderFile:
     local_time: bool = False
     on_missing: OnMissing = OnMissing.REFUSE
     letter: Letter = field(default_factory=Letter)
+    in_doubt: InDoubt = InDoubt.HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         local_time=_or(table.flag("local_time"), False),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
         letter=read_letter(table, folder),
+        in_doubt=_or(table.choice("in_doubt", InDoubt), InDoubt.HOLD),
     )
     if file.everyone and file.recipients is not None:
         raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
@@ -147,6 +150,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         local_time=file.local_time,
         on_missing=file.on_missing,
         as_of=file.as_of,
+        in_doubt=file.in_doubt,
     )
     return await compose(mails.services, order, file.letter)
 

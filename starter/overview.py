@@ -1,11 +1,13 @@
 """What there is and how it is: lists and reports, from the database alone, so that they work without Temporal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from serienmail.domain.delivery import Counts, StageKey
-from serienmail.domain.states import Folder
+from serienmail.domain.errors import CommandRefused
+from serienmail.domain.states import DeliveryState, Folder
 from serienmail.domain.status import Status
+from serienmail.storage.deliveries import DeliveryList
 from serienmail.storage.mass_mails import Listed
 from starter.services import Services
 
@@ -32,3 +34,16 @@ async def mass_mails_in(services: Services, folder: Folder | None = None) -> Seq
     if folder is None:
         return [entry for entry in listed if entry.state.folder is not Folder.DELETED]
     return [entry for entry in listed if entry.state.folder is folder]
+
+
+async def in_doubt(services: Services, mass_mail_id: str, stage: int, contacts: Collection[str]) -> tuple[int, ...]:
+    """The numbers of these contacts, if each is in doubt; none for all. CommandRefused if somebody isn't, or nobody."""
+    stories = await DeliveryList(services.database).stories(mass_mail_id, stage, DeliveryState.UNKNOWN)
+    numbers = {story.contact: story.seq for story in stories}
+    if not numbers:
+        raise CommandRefused(f"Nobody in stage {stage} is in doubt; see its recipients by state with 'show'.")
+    if others := [key for key in contacts if key not in numbers]:
+        raise CommandRefused(
+            f"{others[0]} isn't in doubt in stage {stage}; 'serienmail recipients --state unknown' shows who is."
+        )
+    return tuple(numbers[key] for key in contacts)

@@ -134,6 +134,14 @@ class World:
         report = await self.mails.status(mass_mail_id)
         return [dict(report.stages[stage].by_state) for stage in sorted(report.stages)]
 
+    async def until_states(self, mass_mail_id: str, *expected: dict[str, int]) -> None:
+        """Wait, in real time, until so many recipients of each stage are in these states."""
+        async with asyncio.timeout(30):
+            while True:
+                if await self.states(mass_mail_id) == [*expected]:
+                    return
+                await asyncio.sleep(0.05)
+
     def received(self) -> Sequence[str]:
         """The envelope recipients of everything in the inbox, sorted."""
         return sorted(mail.recipient for mail in self.inbox.messages())

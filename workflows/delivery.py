@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.sending import SendActivities, SliceResult
     from activities.stages import PlanRequest, StageActivities, StageStart
     from serienmail.domain.delivery import Plan, SliceJob, SliceRange, StageKey
+    from serienmail.domain.mass_mail import InDoubt
 
 from workflows import options, progress
 from workflows.draining import cancel_all
@@ -39,16 +40,22 @@ class DeliveryRun:
     measured: bool
     opted_in_only: bool
     slice_size: int | None = None
+    in_doubt: InDoubt = InDoubt.HOLD
+    out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """For the mass mail, from one of its stages: how many of how many, and whether nothing can go out until a time."""
+    """For the mass mail, from one of its stages: how many of how many, and whether nothing can go out until a time.
+
+    out: as in Plan.
+    """
 
     stage: int
     progress: str = ""
     until: datetime | None = None
     reason: str = ""
+    out: int = 0
 
 
 @workflow.defn
@@ -90,8 +97,10 @@ class DeliveryWorkflow:
                 workflow.continue_as_new(self._run)
 
     async def _plan(self) -> Plan:
-        request = PlanRequest(self._run.key, self._run.slice_size, self._run.account)
+        run = self._run
+        request = PlanRequest(run.key, run.slice_size, run.account, run.in_doubt, run.out)
         plan = await workflow.execute_activity_method(StageActivities.plan_slices, request, **options.short())
+        self._run = replace(self._run, out=plan.out)
         await self._show(plan)
         return plan
 
@@ -156,7 +165,7 @@ class DeliveryWorkflow:
             await self._tell()
 
     async def _tell(self, until: datetime | None = None, reason: str = "") -> None:
-        news = News(self._run.key.stage, self._progress, until, reason)
+        news = News(self._run.key.stage, self._progress, until, reason, self._run.out)
         # shielded: a signal that is delivered in spite of a cancel would swallow the stop
         await asyncio.shield(self._parent.signal("stage_tells", news))
 

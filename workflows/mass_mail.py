@@ -19,12 +19,24 @@ with workflow.unsafe.imports_passed_through():
     from activities.copies import CopyActivities
     from activities.loading import LoadingActivities
     from activities.records import RecordActivities
-    from activities.stages import Reopening, StageActivities, StageStart
+    from activities.stages import Reopening, Resolving, StageActivities, StageStart
 
 from serienmail.domain.campaign import TEMPORAL_UI, Campaign, MassMailRun
-from serienmail.domain.commands import Command, Delete, Edit, Finish, Phase, Restart, SendAgain, Stop
+from serienmail.domain.commands import (
+    Command,
+    Delete,
+    Edit,
+    Finish,
+    Phase,
+    Resolution,
+    Resolve,
+    Restart,
+    SendAgain,
+    Stop,
+)
 from serienmail.domain.copies import CopyJob
 from serienmail.domain.delivery import StageKey
+from serienmail.domain.errors import LedgerWentBack
 from serienmail.domain.loading import first_load, follow_up_load
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
@@ -37,6 +49,9 @@ from workflows.requests import read, read_news
 
 ENDED_BY_HAND = f"its delivery was ended in the {TEMPORAL_UI}; restart it to go on"
 CANCELLED = "cancelled in Temporal; 'serienmail repair' brings it back"
+
+
+NOT_IN_DOUBT = "not all of these are in doubt; 'serienmail recipients --state unknown' shows who is."
 
 
 class _Halted(Exception):
@@ -108,6 +123,11 @@ class MassMailWorkflow:
         """Look again at who got none: a SendAgain."""
         self._campaign.obey(read(SendAgain, inputs), workflow.now())
 
+    @workflow.signal
+    def resolve(self, *inputs: Any) -> None:
+        """Settle mails in doubt: a Resolve."""
+        self._campaign.obey(read(Resolve, inputs), workflow.now())
+
     @workflow.update
     def submit(self, command: Command) -> Status:
         """The same commands, for callers who want an answer: the status that follows."""
@@ -127,7 +147,7 @@ class MassMailWorkflow:
         for stage in self._campaign.used_stages:
             if news is None or stage.number != news.stage or not stage.phase.goes_out:
                 continue
-            stage.progress = news.progress
+            stage.progress, stage.out = news.progress, max(stage.out, news.out)
             if news.until:
                 reason = f"until {progress.moment(news.until)}: {news.reason}"
                 self._campaign.enter(stage, Phase.WAITING_TO_CONTINUE, reason)
@@ -193,16 +213,19 @@ class MassMailWorkflow:
         return came
 
     async def _follow_ups(self) -> None:
-        """All follow-ups, side by side; an edit may add one while others wait."""
-        started: list[asyncio.Task[None]] = []
+        """All follow-ups and doubts, side by side; an edit may add a follow-up while others wait, a word a doubt."""
+        asked, started, follow_ups = self._campaign, list[asyncio.Task[None]](), 0
 
         def none_is_new() -> bool:
-            return len(started) + 1 >= len(self._campaign.used_stages)
+            return follow_ups + 1 >= len(asked.used_stages) and not asked.doubts
 
         try:
-            while not self._campaign.deleted and not (none_is_new() and all(task.done() for task in started)):
-                for stage in self._campaign.used_stages[len(started) + 1 :]:
+            while not asked.deleted and not (none_is_new() and all(task.done() for task in started)):
+                for stage in asked.used_stages[follow_ups + 1 :]:
                     started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
+                    follow_ups += 1
+                while asked.doubts:
+                    started.append(asyncio.create_task(self._resolve(asked.doubts.pop(0))))
                 await workflow.wait_condition(lambda: not none_is_new() or all(task.done() for task in started))
             await asyncio.gather(*started)
         except asyncio.CancelledError:
@@ -215,6 +238,14 @@ class MassMailWorkflow:
             pass
         if self._campaign.rule(stage):
             await self._deliver(stage)
+
+    async def _resolve(self, said: Resolve) -> None:
+        """Settle doubts as somebody said; what is to be sent again goes out under a new epoch."""
+        asked = Resolving(StageKey(self._campaign.order.id, said.stage), said.outcome, said.recipients)
+        if not await workflow.execute_activity_method(StageActivities.resolve_doubts, asked, **options.short()):
+            self._campaign.refuse(said, NOT_IN_DOUBT, workflow.now())
+        if said.outcome is Resolution.RESEND:
+            await self._stoppable(self._campaign.stages[said.stage], self._deliver)
 
     async def _deliver(self, stage: StageRun) -> None:
         """Run the stage's own workflow, under a new epoch."""
@@ -230,6 +261,8 @@ class MassMailWorkflow:
             measured=order.measured,
             opted_in_only=order.opted_in_only,
             slice_size=self._slice_size,
+            in_doubt=order.in_doubt,
+            out=stage.out,
         )
         child = options.stage(run.key, run.epoch, f"{order.name}: {progress.stage_name(stage.number)}")
         if rule:
@@ -249,7 +282,11 @@ class MassMailWorkflow:
             self._campaign.end(*at_the_end)
             if asked.status().state.is_final:
                 return
-            await workflow.wait_condition(lambda: asked.finish_asked or asked.again_asked or asked.deleted)
+            await workflow.wait_condition(
+                lambda: asked.finish_asked or asked.again_asked or asked.deleted or bool(asked.doubts)
+            )
+            if asked.doubts:
+                continue
             if asked.finish_asked:
                 self._campaign.end(MassMailState.FINISHED, asked.status().reason)
                 return
@@ -275,6 +312,9 @@ class MassMailWorkflow:
 
     async def _stoppable(self, stage: StageRun, work: Callable[[StageRun], Awaitable[None]]) -> None:
         """Do the stage's work; a stop cancels it, a restart goes on where the ledger is."""
+        if stage.phase is Phase.STOPPING:  # the stop came before the work began: nothing is in hand
+            stage.drained()
+            self._campaign.changed()
         while not stage.phase.is_ended:
             await workflow.wait_condition(lambda: not stage.stopped or stage.deleted)
             if stage.deleted:
@@ -300,6 +340,8 @@ class MassMailWorkflow:
             if not is_cancelled_exception(error):
                 await self._close(stage)
                 stage.stop(_reason(error))
+                if _went_back(error):
+                    stage.out = 0  # whoever restarts it now has read the reason, and takes the ledger as it is
             elif stage.stops == seen:
                 stage.stop(ENDED_BY_HAND)
             stage.drained()
@@ -336,10 +378,20 @@ class MassMailWorkflow:
         await workflow.execute_activity_method(RecordActivities.record_status, status, **options.short(summary))
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost sentence of a failure."""
+def _innermost(error: BaseException) -> BaseException:
     while isinstance(error, ActivityError | ChildWorkflowError) and error.__cause__:
         error = error.__cause__
+    return error
+
+
+def _went_back(error: BaseException) -> bool:
+    cause = _innermost(error)
+    return isinstance(cause, ApplicationError) and cause.type == LedgerWentBack.__name__
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost sentence of a failure."""
+    error = _innermost(error)
     if isinstance(error, CancelledError | TerminatedError):
         return ENDED_BY_HAND
     return error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__

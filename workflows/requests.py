@@ -10,16 +10,16 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import TypeAdapter, ValidationError
 
 from serienmail.domain.campaign import TEMPORAL_UI
-from serienmail.domain.commands import Delete, Edit, Finish, Restart, SendAgain, Stop
+from serienmail.domain.commands import Delete, Edit, Finish, Resolve, Restart, SendAgain, Stop
 from workflows.delivery import News
 
-C = TypeVar("C", Edit, Stop, Restart, Delete, Finish, SendAgain)
+C = TypeVar("C", Edit, Stop, Restart, Delete, Finish, SendAgain, Resolve)
 
 
 def read(kind: type[C], inputs: Sequence[Any]) -> C | str:
     """The command in a signal's inputs, or one sentence that says why it can't be read."""
     if not any(given is not None for given in inputs) and kind is Stop:
-        return kind(by=TEMPORAL_UI)
+        return TypeAdapter(kind).validate_python({"by": TEMPORAL_UI})
     if len(inputs) != 1:
         return _unreadable(kind, f"{len(inputs)} inputs came instead of one")
     given = inputs[0]

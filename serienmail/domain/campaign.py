@@ -14,6 +14,8 @@ from serienmail.domain.commands import (
     Edit,
     Finish,
     Phase,
+    Resolution,
+    Resolve,
     Restart,
     SendAgain,
     Situation,
@@ -61,6 +63,7 @@ class Campaign:
     stages: 0 and three follow-ups, of which the order uses as many as it has.
     snapshot: which loading of recipients is wanted; loaded: which is there, read at loaded_at.
     ended: when stage 0 was out; follow-ups count their days from it.
+    doubts: what people said about mails in doubt, to be carried out.
     """
 
     def __init__(self, run: MassMailRun, now: datetime) -> None:
@@ -71,6 +74,7 @@ class Campaign:
         self.loaded_at: datetime | None = None
         self.ended: datetime | None = None
         self.edits = 0
+        self.doubts: list[Resolve] = []
         self.version = run.version + 1
         self.waits_for_processing = not run.stopped
         self.finish_asked = self.again_asked = self.deleted = False
@@ -155,6 +159,11 @@ class Campaign:
         """Why this command changes nothing now; None if it is accepted."""
         return refusal(command, self._situation(now))
 
+    def refuse(self, command: Command, why: str, now: datetime) -> None:
+        """Remember why a command changed nothing."""
+        self._last_refusal = f"{_moment(now)}, {_described(command)}: {why}"
+        self.changed()
+
     def obey(self, command: Command | str, now: datetime) -> None:
         """Carry a command out, or remember why not. A text is the reason why one couldn't even be read."""
         before, state = self.order, self._state()[0]
@@ -162,7 +171,7 @@ class Campaign:
         if isinstance(command, str):
             self._last_refusal = f"{_moment(now)}: {refused}"
         elif refused:
-            self._last_refusal = f"{_moment(now)}, {_described(command)}: {refused}"
+            self.refuse(command, refused, now)
         else:
             self._last_command = f"{_moment(now)}, {_described(command)}"
             self._carry_out(command, now)
@@ -203,6 +212,11 @@ class Campaign:
                 self.finish_asked = True
             case SendAgain():
                 self.again_asked = True
+            case Resolve():
+                self._outcome = None
+                self.doubts.append(command)
+                if command.outcome is Resolution.RESEND:
+                    self.stages[command.stage].phase = Phase.SENDING  # so that another one is refused until it is out
 
     def _edit(self, command: Edit, now: datetime) -> None:
         comes_late = edit_stops(self._situation(now))

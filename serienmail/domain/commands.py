@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any, Literal
 
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import Audience, FollowUp, MassMail, OnMissing, check_future, check_order
+from serienmail.domain.mass_mail import Audience, FollowUp, InDoubt, MassMail, OnMissing, check_future, check_order
 from serienmail.domain.rights import Users
 from serienmail.domain.states import MassMailState
 
@@ -26,6 +26,7 @@ class Edit:
     follow_ups: tuple[FollowUp, ...] | None = None
     opted_in_only: bool | None = None
     on_missing: OnMissing | None = None
+    in_doubt: InDoubt | None = None
 
     def apply(self, order: MassMail) -> MassMail:
         """The order with this edit."""
@@ -78,7 +79,28 @@ class SendAgain:
     kind: Literal["send_again"] = "send_again"
 
 
-Command = Edit | Stop | Restart | Delete | Finish | SendAgain
+class Resolution(StrEnum):
+    """What somebody found out about a mail in doubt, or decides."""
+
+    SENT = "sent"  # it arrived
+    RESEND = "resend"  # it is to be sent again, as the same message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """Settle mails in doubt of a stage that is through. recipients: their numbers in it; none: all in doubt."""
+
+    by: str
+    outcome: Resolution
+    kind: Literal["resolve"] = "resolve"
+    stage: int = 0
+    recipients: tuple[int, ...] = ()
+
+
+Command = Edit | Stop | Restart | Delete | Finish | SendAgain | Resolve
+
+MOST_NAMED = 1_000
+"""Recipients in one command: workflow histories keep it."""
 
 
 class Phase(StrEnum):
@@ -274,6 +296,18 @@ def _refuse_end(command: Finish | SendAgain, situation: Situation) -> str | None
     return f"It isn't through yet, so there is nothing to {_verb(command)}; wait until it is incomplete, or stop it."
 
 
+def _refuse_resolve(command: Resolve, situation: Situation) -> str | None:
+    aimed = _aimed_at(situation, command.stage)
+    if not aimed:
+        return f"There is no stage {command.stage}; see its stages with 'show'."
+    if aimed[0].phase is not Phase.OVER:
+        phase = aimed[0].phase.replace("_", " ")
+        return f"Stage {command.stage} is {phase}; its mails in doubt can be resolved when it is through."
+    if len(command.recipients) > MOST_NAMED:
+        return f"{len(command.recipients)} recipients are too many for one command; name {MOST_NAMED} at most, or none."
+    return None
+
+
 _RULES: Mapping[type, Callable[[Any, Situation], str | None]] = {
     Edit: _refuse_edit,
     Stop: _refuse_stop,
@@ -281,4 +315,5 @@ _RULES: Mapping[type, Callable[[Any, Situation], str | None]] = {
     Delete: _refuse_delete,
     Finish: _refuse_end,
     SendAgain: _refuse_end,
+    Resolve: _refuse_resolve,
 }

@@ -38,6 +38,11 @@ class Plan:
     reason: str = ""
     progress: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def out(self) -> int:
+        """How many mails are sent; it never decreases."""
+        return self.progress.get(DeliveryState.SENT, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class SliceJob:

@@ -12,6 +12,7 @@
     ├── TransportFailure            no mail was handed over
     │   ├── ServerUnreachable       connect, time-out or end of file before the message was written: try again
     │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
+    ├── LedgerWentBack              the ledger knows of fewer mails than it did: its database was restored
     └── EnvironmentFault            Temporal, database or port is not as it must be
 
 The message is one sentence that says what happened and what to do. It never carries an address or a name:
@@ -81,6 +82,20 @@ class ServerUnreachable(TransportFailure):
 
 class AccountRefused(TransportFailure):
     """Log-in, TLS or sender refused; no recipient is to blame."""
+
+
+class LedgerWentBack(SerienmailError):
+    """The ledger knows of fewer mails than it did; sending on would send the forgotten ones again.
+
+    known: mails that it shows as sent. out: how many it showed before.
+    """
+
+    def __init__(self, known: int, out: int) -> None:
+        super().__init__(
+            f"the ledger shows {known} mails as sent, and showed {out} before: its database was restored from an older "
+            "copy; restore the newest one, or restart it and accept that some get their mail again."
+        )
+        self.known, self.out = known, out
 
 
 class EnvironmentFault(SerienmailError):

@@ -14,6 +14,7 @@ class Exclusion(StrEnum):
     NO_OPT_IN = "no_opt_in"
     IGNORED = "ignored"
     CONTACT_GONE = "contact_gone"
+    ADDRESS_CHANGED = "address_changed"
     DUPLICATE = "duplicate"
     PLACEHOLDER_MISSING = "placeholder_missing"
     OVER_LIMIT = "over_limit"
@@ -41,6 +42,7 @@ _WORDS = {
     Exclusion.NO_OPT_IN: "no opt-in for mass mail",
     Exclusion.IGNORED: "ignored by criteria",
     Exclusion.CONTACT_GONE: "contact was deleted",
+    Exclusion.ADDRESS_CHANGED: "the address has changed since the mail was in doubt",
     Exclusion.DUPLICATE: "duplicate of an address that is already in",
     Exclusion.PLACEHOLDER_MISSING: "a placeholder is empty or can't be used",
     Exclusion.OVER_LIMIT: "over the limit of a mass mail",

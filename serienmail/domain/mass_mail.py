@@ -38,6 +38,13 @@ class OnMissing(StrEnum):
     EXCLUDE = "exclude"
 
 
+class InDoubt(StrEnum):
+    """What to do about a mail that was handed over and whose answer was never seen."""
+
+    HOLD = "hold"  # it stays in doubt until evidence or somebody's word settles it
+    RESEND = "resend"  # it is sent once more, as the same message: some people get it twice
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
     """One follow-up: its own template, to a part of those who got the mass mail.
@@ -77,6 +84,7 @@ class MassMail:
     copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
     topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
     as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
+    in_doubt: what to do about mails whose answer was never seen.
     """
 
     id: str
@@ -94,6 +102,7 @@ class MassMail:
     local_time: bool = False
     topic: str = ""
     as_of: AsOf = AsOf.DUE
+    in_doubt: InDoubt = InDoubt.HOLD
 
     @property
     def begins(self) -> datetime | None:

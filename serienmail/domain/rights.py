@@ -13,7 +13,7 @@ class Role(StrEnum):
     ADMINISTER = "administer"
 
 
-_ADMINISTRATORS_MAY = ("stop", "delete", "pause", "remove")
+_ADMINISTRATORS_MAY = ("stop", "delete", "resolve", "pause", "remove")
 _COLLEAGUES_MAY = ("delete", "remove")
 
 

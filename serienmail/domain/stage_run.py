@@ -10,6 +10,7 @@ class StageRun:
 
     stops is a counter, not a flag: a stop and a restart in one activation must not cancel out.
     moved_to: a time given at a restart, instead of the order's. epoch: of its newest start of sending; 0: none.
+    out: the most mails that its ledger ever showed as sent; a restored database shows fewer.
     """
 
     def __init__(self, number: int, stopped: str = "") -> None:
@@ -20,6 +21,7 @@ class StageRun:
         self.deleted = False
         self.begun = False
         self.epoch = 0
+        self.out = 0
         self.moved_to: datetime | None = None
         self.progress = ""
         self.reason = stopped

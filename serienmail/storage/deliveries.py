@@ -24,6 +24,7 @@ class Story:
     exclusion: the same without what stands behind it; None: not excluded.
 
     template: ``name@revision`` of what was sent. measured: it carried a pixel.
+    attempts: hand-overs. message_id: by which the mail server's log names the mail; empty before the first.
     """
 
     stage: int
@@ -35,6 +36,8 @@ class Story:
     template: str
     measured: bool
     opened: bool
+    attempts: int
+    message_id: str
     name: str = ""
     exclusion: Exclusion | None = None
 
@@ -78,7 +81,10 @@ class DeliveryList:
         return [_story(row) for row in rows]
 
 
-_COLUMNS = ("stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at")
+_COLUMNS = (
+    "stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at", "attempts",
+    "message_id",
+)  # fmt: skip
 _NAMES = ("first_name", "last_name", "company")
 
 
@@ -117,4 +123,6 @@ def _story(row: Row[Any]) -> Story:
         opened=row.opened_at is not None,
         name=" ".join(filter(None, (row.first_name, row.last_name))) or row.company or "",
         exclusion=Exclusion(row.reason) if row.reason else None,
+        attempts=row.attempts,
+        message_id=row.message_id,
     )

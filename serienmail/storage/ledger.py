@@ -10,16 +10,18 @@ from datetime import datetime
 
 from sqlalchemy import and_, select, update
 
+from serienmail.domain.commands import Resolution
 from serienmail.domain.delivery import Counts, Outcome, Plan, SliceJob, StageKey
 from serienmail.domain.doubt import Doubt, Finding
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
-from serienmail.storage.doubts import doubts_of, settle_doubts
+from serienmail.storage.doubt import resolve
 from serienmail.storage.planning import is_held, plan_stage
+from serienmail.storage.relay_findings import doubts_of, settle_doubts
 from serienmail.storage.reopening import reopen_stage
-from serienmail.storage.rows import is_due, rows_of, stage_row
+from serienmail.storage.rows import ended_as, is_due, rows_of, stage_row
 from serienmail.storage.shaping import Shaping
 from serienmail.storage.slices import MessageId, Slice
 from serienmail.storage.tables import delivery, stage
@@ -56,17 +58,27 @@ class Ledger:
             await connection.execute(update(stage).where(stage.c.mass_mail_id == mass_mail_id).values(open=False))
 
     async def plan(
-        self, key: StageKey, slice_size: int | None, now: datetime, traced: bool = False, account: str = ""
+        self,
+        key: StageKey,
+        slice_size: int | None,
+        now: datetime,
+        traced: bool = False,
+        account: str = "",
+        *,
+        resend: bool = False,
+        out: int = 0,
     ) -> Plan:
         """Settle rows that were handed over too long ago, then say what is due.
 
         slice_size: rows a slice; None: 1 for up to 500 recipients, so that each is an activity of its own, else 250.
         traced: the relay's log may decide what is in doubt, so that it is worth waiting for.
         account: which sends; what its providers don't take now isn't due.
+        resend: mails in doubt are due once more.
+        out: what an earlier plan said (Plan.out); LedgerWentBack if it is less now, and nothing is written.
         """
         async with self._database.write() as connection:
             holds = await self._shaping.holds(connection, account, key, now)
-            return await plan_stage(connection, key, slice_size, now, traced, holds)
+            return await plan_stage(connection, key, slice_size, now, traced, holds, resend=resend, out=out)
 
     async def doubts(self, key: StageKey, now: datetime) -> tuple[Doubt, ...]:
         """Rows whose claim can lead to nothing any more, and whose outcome nobody knows."""
@@ -77,6 +89,14 @@ class Ledger:
         """Write what the findings, by Message-ID, prove about these rows."""
         async with self._database.write() as connection:
             await settle_doubts(connection, doubts, findings, now)
+
+    async def resolve(self, key: StageKey, resolution: Resolution, recipients: Sequence[int], now: datetime) -> int:
+        """Settle these recipients (seq; none: all in doubt) as somebody said; how many.
+
+        0, and nothing is written, if one of them isn't in doubt. The same again changes nothing.
+        """
+        async with self._database.write() as connection:
+            return await resolve(connection, key, resolution, recipients, now)
 
     async def slice(self, job: SliceJob, now: datetime) -> Slice:
         """The slice's due rows, for lanes to claim one after the other."""
@@ -95,10 +115,10 @@ class Ledger:
             return await count_stage(connection, key)
 
     async def cancel(self, key: StageKey) -> int:
-        """Cancel what is still due, for a deleted mass mail; how many. A row that was ever in doubt stays as it is."""
+        """Cancel what is still due, for a deleted mass mail; how many. Who was ever in doubt is in doubt again."""
         async with self._database.write() as connection:
-            due = and_(rows_of(key), delivery.c.state.in_(OPEN_STATES), ~delivery.c.doubted)
-            cancelled = update(delivery).where(due).values(state=DeliveryState.CANCELLED)
+            due = and_(rows_of(key), delivery.c.state.in_(OPEN_STATES))
+            cancelled = update(delivery).where(due).values(state=ended_as(DeliveryState.CANCELLED))
             return (await connection.execute(cancelled)).rowcount
 
     async def reopen(self, key: StageKey, opted_in_only: bool) -> int:

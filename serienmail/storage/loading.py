@@ -22,7 +22,7 @@ from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
 from serienmail.storage.requirements import fault, is_faulty
-from serienmail.storage.rows import rows_of, stage_row
+from serienmail.storage.rows import ended_as, rows_of, stage_row
 from serienmail.storage.selections import Chosen, SelectionStore
 from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, delivery, stage, suppression
@@ -101,7 +101,7 @@ class RecipientStore:
     async def exclude_faulty(self, key: StageKey, requirements: Sequence[Requirement], reason: Exclusion) -> None:
         """Exclude all loaded recipients who don't meet a requirement."""
         faulty = delivery.c.contact_id.in_(select(contact.c.id).where(is_faulty(requirements)))
-        change = update(delivery).values(state=DeliveryState.EXCLUDED, reason=reason)
+        change = update(delivery).values(state=ended_as(DeliveryState.EXCLUDED), reason=reason)
         async with self._database.write() as connection:
             await connection.execute(change.where(rows_of(key), delivery.c.state == DeliveryState.PENDING, faulty))
 
@@ -121,7 +121,7 @@ class RecipientStore:
 
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         """Exclude these recipients, if they are still due a mail."""
-        change = update(delivery).values(state=DeliveryState.EXCLUDED, reason=reason)
+        change = update(delivery).values(state=ended_as(DeliveryState.EXCLUDED), reason=reason)
         async with self._database.write() as connection:
             for start in range(0, len(seqs), BATCH):
                 chosen = delivery.c.seq.in_(seqs[start : start + BATCH])

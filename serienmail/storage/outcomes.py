@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Integer, Text, Update, and_, insert, not_, null, or_, select, tuple_, update
+from sqlalchemy import Integer, Text, Update, and_, case, insert, literal, null, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
@@ -112,19 +112,19 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
 
 def _record_in_hand(is_sqlite: bool) -> Update:
     outcome = given_rows(_OUTCOMES, _COLUMNS, is_sqlite)
-    becomes = outcome.c.state
+    # a row that was ever in doubt may have arrived: it is never called rejected or failed
+    uncertain = and_(delivery.c.doubted, outcome.c.state.in_([DeliveryState.REJECTED, DeliveryState.FAILED]))
+    becomes = case((uncertain, literal(DeliveryState.UNKNOWN.value)), else_=outcome.c.state)
     if_sent = (*_NOT_FINISHED, DeliveryState.UNKNOWN)
     may_become = or_(
         delivery.c.state == DeliveryState.HANDING_OVER,
         and_(becomes == DeliveryState.SENT, delivery.c.state.in_(if_sent)),
     )
-    # a row that was ever in doubt may have arrived: it is never called rejected or failed
-    not_certain = and_(delivery.c.doubted, becomes.in_([DeliveryState.REJECTED, DeliveryState.FAILED]))
     return (
         update(delivery)
-        .where(same_row(delivery, outcome), delivery.c.token == outcome.c.token, may_become, not_(not_certain))
-        .values({name: outcome.c[name] for name in ("state", "reply", "next_try_at", "finished_at")})
-        .values(attempts=delivery.c.attempts - 1 + outcome.c.used_up)
+        .where(same_row(delivery, outcome), delivery.c.token == outcome.c.token, may_become)
+        .values({name: outcome.c[name] for name in ("reply", "next_try_at", "finished_at")})
+        .values(state=becomes, attempts=delivery.c.attempts - 1 + outcome.c.used_up)
         .values(doubted=or_(delivery.c.doubted, becomes == DeliveryState.UNKNOWN))
         .returning(delivery.c.token)
     )

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, false, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import HAND_OVER_LIMIT, Plan, SliceRange, StageKey
 from serienmail.domain.doubt import TRACED_AFTER, TRACED_FOR
+from serienmail.domain.errors import LedgerWentBack
 from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.storage.doubt import settle
 from serienmail.storage.rows import domain_of, is_due, rows_of
 from serienmail.storage.shaping import Hold
 from serienmail.storage.tables import delivery
@@ -27,9 +29,19 @@ async def plan_stage(
     now: datetime,
     traced: bool,
     holds: Sequence[Hold] = (),
+    *,
+    resend: bool,
+    out: int,
 ) -> Plan:
-    """Settle first; then slices that are due, else when to look again, else an empty plan: the stage is over."""
-    await _settle(connection, key, now)
+    """Settle first; then slices that are due, else when to look again, else an empty plan: the stage is over.
+
+    traced, resend, out: as in Ledger.plan.
+    """
+    progress, _ = await _progress(connection, key, traced, holds)
+    if progress.get(DeliveryState.SENT, 0) < out:
+        raise LedgerWentBack(progress.get(DeliveryState.SENT, 0), out)
+    undecided_since = now - TRACED_FOR if traced else now
+    await settle(connection, key, now, undecided_since if resend else None)
     progress, _ = await _progress(connection, key, traced, holds)
     recipients = sum(progress.values()) - progress.get(DeliveryState.EXCLUDED, 0)
     size = slice_size or (1 if recipients <= ONE_EACH_UP_TO else LARGE_SLICE)
@@ -54,18 +66,6 @@ def is_held(holds: Sequence[Hold]) -> ColumnElement[bool]:
     """Its provider takes nothing now."""
     domains = [domain for hold in holds for domain in hold.domains]
     return func.coalesce(domain_of(delivery.c.address_key), "").in_(domains) if domains else false()
-
-
-async def _settle(connection: AsyncConnection, key: StageKey, now: datetime) -> None:
-    """Rows handed over so long ago that no answer can come any more are in doubt; unless their recipient opened the
-    mail or opted out through it: then it arrived.
-    """
-    late = and_(delivery.c.state == DeliveryState.HANDING_OVER, delivery.c.handed_over_at <= now - HAND_OVER_LIMIT)
-    doubt = {"state": DeliveryState.UNKNOWN, "doubted": True, "finished_at": now}
-    await connection.execute(update(delivery).where(rows_of(key), late).values(doubt))
-    evidence = or_(delivery.c.opened_at.is_not(null()), delivery.c.unsubscribed_at.is_not(null()))
-    arrived = and_(rows_of(key), delivery.c.state == DeliveryState.UNKNOWN, evidence)
-    await connection.execute(update(delivery).where(arrived).values(state=DeliveryState.SENT))
 
 
 async def _asked_until(connection: AsyncConnection, key: StageKey) -> datetime | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, case, func, literal, or_, select
 
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.states import DeliveryState
@@ -31,6 +31,11 @@ def is_due(now: datetime) -> ColumnElement[bool]:
     deferred = and_(delivery.c.state == DeliveryState.DEFERRED, delivery.c.next_try_at <= now)
     its_time = or_(delivery.c.next_try_at.is_(None), delivery.c.next_try_at <= now)
     return or_(and_(delivery.c.state == DeliveryState.PENDING, its_time), deferred)
+
+
+def ended_as(state: DeliveryState) -> ColumnElement[str]:
+    """This state; but ``unknown`` for a row that was ever in doubt: its mail may have arrived, whatever comes later."""
+    return case((delivery.c.doubted, literal(DeliveryState.UNKNOWN.value)), else_=literal(state.value))
 
 
 def suppression_of(address_key: ColumnElement[Any], topic: ColumnElement[Any] | str) -> ScalarSelect[Any]:

@@ -31,7 +31,7 @@ async def look_again(connection: AsyncConnection, wanted: Sequence[Wanted]) -> l
 
 async def _may_be_mailed(connection: AsyncConnection, job: SliceJob, row: Row[Any]) -> bool:
     this = and_(rows_of(job.key), delivery.c.seq == row.seq)
-    reason = _refused(row, job.opted_in_only) or await _twice(connection, job.key, row)
+    reason = _refused(row, job.opted_in_only) or await _elsewhere(connection, job.key, row)
     if reason:
         # what was ever in doubt may have arrived: it is never called excluded
         state = DeliveryState.UNKNOWN if row.doubted else DeliveryState.EXCLUDED
@@ -53,10 +53,15 @@ def _refused(row: Row[Any], opted_in_only: bool) -> Exclusion | None:
     return Exclusion.NO_OPT_IN if opted_in_only and not row.opt_in else None
 
 
-async def _twice(connection: AsyncConnection, key: StageKey, row: Row[Any]) -> Exclusion | None:
-    """A contact that changed its address since may have come to one that is in already."""
+async def _elsewhere(connection: AsyncConnection, key: StageKey, row: Row[Any]) -> Exclusion | None:
+    """A contact that changed its address since may have come to one that is in already.
+
+    A mail that was in doubt stays with its address: it may lie there, and the row must go on saying so.
+    """
     if row.address_key == row.row_key:
         return None
+    if row.doubted:
+        return Exclusion.ADDRESS_CHANGED
     same = and_(rows_of(key), delivery.c.address_key == row.address_key, delivery.c.state != DeliveryState.EXCLUDED)
     taken = (await connection.execute(select(exists().where(same)))).scalar_one()
     return Exclusion.DUPLICATE if taken else None

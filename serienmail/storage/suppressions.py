@@ -14,6 +14,7 @@ from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS, AddressHash, Suppression, SuppressionReason, is_hash
 from serienmail.storage.database import Database
+from serienmail.storage.rows import ended_as
 from serienmail.storage.tables import contact, delivery, mass_mail, suppression
 
 BATCH = 2_000
@@ -97,7 +98,7 @@ async def suppress(
     affected = [(_affected(kind, list(alike)), kind) for kind, alike in groupby(kinds, key=_kind)]
     await _lock(connection, or_(false() if also is None else also, *(rows for rows, _ in affected)))
     for due, (_, exclusion) in affected:
-        excluded = {"state": DeliveryState.EXCLUDED, "reason": exclusion}
+        excluded = {"state": ended_as(DeliveryState.EXCLUDED), "reason": exclusion}
         await connection.execute(update(delivery).where(due).values(excluded))
     return added
 
@@ -133,7 +134,6 @@ def _affected(kind: tuple[str, Exclusion], entries: Sequence[Suppression]) -> Co
         delivery.c.address_key.in_([entry.address_key for entry in entries]),
         true() if topic == ALL_TOPICS else of_topic,
         delivery.c.state.in_(OPEN_STATES),
-        delivery.c.doubted.is_(False),
     )
 
 

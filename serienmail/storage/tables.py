@@ -247,6 +247,7 @@ class Delivery(SQLModel, table=True):
     template: str = ""  # the revision that was sent
     tracked: bool = False  # the mail carried a pixel
     doubted: bool = False  # was `unknown` once: never excluded, cancelled, rejected or failed after
+    resent: bool = False  # was due again after a doubt, by the order's policy or somebody's word
     attempts: int = 0
     next_try_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     handed_over_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
@@ -255,6 +256,8 @@ class Delivery(SQLModel, table=True):
     message_id: str = ""
     dated_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     opened_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    clicked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    bounced_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     unsubscribed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
@@ -277,7 +280,7 @@ class Event(SQLModel, table=True):
     __tablename__: ClassVar[str] = "event"
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
-    kind: str  # opened, unsubscribed, late_reply
+    kind: str  # opened, clicked, bounced, unsubscribed, late_reply
     mass_mail_id: str
     stage: int
     seq: int

@@ -1,4 +1,4 @@
-"""What recipients do with their mail: they open it, ask for no more, or for more again."""
+"""What becomes of a mail that is out: opened, clicked, come back; its recipient asks for no more, or for more again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS, Suppression, SuppressionReason
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
+from serienmail.storage.doubt import arrived
 from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import contact, delivery, event, mass_mail, suppression
 
@@ -28,10 +29,10 @@ class Recipient:
 
 
 class Tracking:
-    """Opens and opt-outs. A mail is named as its links name it: the mass mail's number, stage, seq.
+    """Opens, clicks, bounces and opt-outs. A mail is named as its links name it: the mass mail's number, stage, seq.
 
-    An open or an opt-out of a mail in doubt shows that it arrived. Settling a stage concludes that from the events,
-    under its own locks; nothing here changes a row in state ``unknown``.
+    Each of them shows that a mail in doubt was accepted: its row becomes ``sent`` in the same transaction. One that
+    came while the mail was still in hand is looked at when the stage is settled.
     """
 
     def __init__(self, database: Database) -> None:
@@ -45,13 +46,25 @@ class Tracking:
 
     async def opened(self, number: int, stage: int, seq: int, at: datetime) -> None:
         """Record an open, if this mail measures opens; the delivery keeps the time of the first."""
+        await self._happened("opened", number, stage, seq, at)
+
+    async def clicked(self, number: int, stage: int, seq: int, at: datetime) -> None:
+        """Record a click, if this mail measures; the delivery keeps the time of the first."""
+        await self._happened("clicked", number, stage, seq, at)
+
+    async def bounced(self, number: int, stage: int, seq: int, at: datetime) -> None:
+        """Record that a mail came back; the delivery keeps the time of the first. Nobody is suppressed by it."""
+        await self._happened("bounced", number, stage, seq, at)
+
+    async def _happened(self, kind: str, number: int, stage: int, seq: int, at: datetime) -> None:
         async with self._database.write() as connection:
             query = _mail(number, stage, seq).with_for_update(of=delivery)  # else two at once exceed the limit
             mail = (await connection.execute(query)).one_or_none()
-            if mail is None or not mail.tracked or mail.state == DeliveryState.EXCLUDED:
+            if mail is None or mail.state == DeliveryState.EXCLUDED or not _measures(mail, kind):
                 return
-            await connection.execute(_first_time(mail, delivery.c.opened_at, at))
-            await _append(connection, "opened", mail, at)
+            await connection.execute(_first_time(mail, delivery.c[f"{kind}_at"], at))
+            await connection.execute(arrived(_is(mail), at))
+            await _append(connection, kind, mail, at)
 
     async def unsubscribed(self, number: int, stage: int, seq: int, at: datetime, *, everything: bool = False) -> bool:
         """No more mail of this mail's topic to its address, or of any; False if there is no such mail.
@@ -67,6 +80,7 @@ class Tracking:
             await suppress(connection, [_opt_out(mail, topic, at)], also=_is(mail))
             await _answer(connection, mail, at, "unsubscribed", topic)
             await connection.execute(_first_time(mail, delivery.c.unsubscribed_at, at))
+            await connection.execute(arrived(_is(mail), at))
             return True
 
     async def subscribed(self, number: int, stage: int, seq: int, at: datetime) -> bool:
@@ -95,6 +109,11 @@ def _mail(number: int, stage: int, seq: int) -> Select[Any]:
         .where(mass_mail.c.number == number, delivery.c.stage == stage, delivery.c.seq == seq)
         .where(delivery.c.address_key.is_not(None))
     )
+
+
+def _measures(mail: Row[Any], kind: str) -> bool:
+    """Whether the recipient agreed to be measured; that a mail came back isn't the recipient's doing."""
+    return kind == "bounced" or bool(mail.tracked)
 
 
 def _is(mail: Row[Any]) -> ColumnElement[bool]:

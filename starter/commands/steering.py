@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serienmail.domain.commands import Edit
+from serienmail.domain.commands import Edit, Resolution
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import MassMail
 from starter.commands.calling import By, Json, MassMailId, command, open_mass_mails
@@ -78,6 +78,21 @@ async def send_again(mass_mail_id: MassMailId, by: By, json: Json = False) -> No
     await _give(mass_mail_id, lambda mails: mails.send_again(mass_mail_id, by), json)
 
 
+@command(app, "resolve")
+async def resolve(
+    mass_mail_id: MassMailId,
+    outcome: Annotated[Resolution, typer.Option("--as", help="It arrived, or is to be sent again.")],
+    by: By,
+    stage: Annotated[int, typer.Option(min=0, max=3, help="0 for the mass mail itself, 1 to 3 for a follow-up.")] = 0,
+    contact: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Only this one; can be repeated. Default: all in doubt.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Settle mails in doubt, which 'recipients ID --state unknown' lists."""
+    await _give(mass_mail_id, lambda mails: mails.resolve(mass_mail_id, by, outcome, stage, contact or ()), json)
+
+
 @command(app, "finish")
 async def finish(mass_mail_id: MassMailId, by: By, json: Json = False) -> None:
     """Leave it as it is; then it can't be changed any more."""
@@ -131,6 +146,7 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
         "follow_ups": composed.follow_ups,
         "opted_in_only": file.opted_in_only,
         "on_missing": file.on_missing,
+        "in_doubt": file.in_doubt,
     }
 
 

@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serienmail.domain.campaign import TEMPORAL_UI, Campaign, MassMailRun
-from serienmail.domain.commands import Command, Delete, Edit, Finish, Phase, Restart, SendAgain, Stop
+from serienmail.domain.commands import (
+    Command,
+    Delete,
+    Edit,
+    Finish,
+    Phase,
+    Resolution,
+    Resolve,
+    Restart,
+    SendAgain,
+    Stop,
+)
 from serienmail.domain.mass_mail import AsOf, Audience, FollowUp
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
@@ -228,6 +239,26 @@ def test_send_again_makes_an_incomplete_mass_mail_go_on() -> None:
     assert campaign.status().state is MassMailState.SENDING
 
 
+def test_who_is_to_get_it_again_makes_the_stage_be_sent_again_and_a_second_word_waits() -> None:
+    campaign = a_campaign(follow_ups=())
+    finish_stage(campaign)
+    campaign.end(MassMailState.INCOMPLETE_WITH_ERRORS, "2 in doubt")
+    again = Resolve(by="root", outcome=Resolution.RESEND, recipients=(1, 2))
+    campaign.obey(again, NOON)
+    assert (campaign.status().state, campaign.doubts) == (MassMailState.SENDING, [again])
+    campaign.obey(again, NOON)
+    assert "Stage 0 is sending" in campaign.status().last_refusal
+    assert campaign.doubts == [again]
+
+
+def test_what_arrived_leaves_the_stages_as_they_are() -> None:
+    campaign = a_campaign()
+    finish_stage(campaign)
+    campaign.obey(Resolve(by="anna", outcome=Resolution.SENT), NOON)
+    assert campaign.status().state is MassMailState.FOLLOWING_UP
+    assert len(campaign.doubts) == 1
+
+
 people = st.sampled_from(["anna"] * 6 + ["root", "eve", TEMPORAL_UI])
 stages = st.sampled_from([None, None, 0, 1, 2, 3, 7])
 times = st.none() | st.integers(-2, 9).map(lambda days: NOON + days * DAY)
@@ -238,6 +269,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Delete, by=people, stage=st.sampled_from([1, 2, 3, None])),
     st.builds(Finish, by=people),
     st.builds(SendAgain, by=people),
+    st.builds(Resolve, by=people, outcome=st.sampled_from(Resolution), stage=st.integers(0, 4)),
     st.builds(
         Edit, by=people, name=st.none() | st.just("x"), template=st.sampled_from([None, "b@1", "broken"]),
         selection=st.none() | st.just("abc"), due=times, follow_ups=st.none() | rules,
@@ -273,7 +305,9 @@ def _advance(campaign: Campaign, stage: StageRun) -> None:
     """One step of the workflow: as far as a stage gets by itself."""
     if campaign.status().state.is_final:
         return
-    if campaign.again_asked or campaign.finish_asked:
+    if campaign.doubts:
+        _resolve(campaign)
+    elif campaign.again_asked or campaign.finish_asked:
         _answer(campaign)
     elif all(used.phase.is_ended for used in campaign.used_stages):
         campaign.end(MassMailState.DELETED if campaign.deleted else MassMailState.INCOMPLETE, "")
@@ -287,6 +321,12 @@ def _advance(campaign: Campaign, stage: StageRun) -> None:
         stage.over()
     elif stage.phase is Phase.WAITING and stage in campaign.used_stages:
         send(campaign, stage.number)
+
+
+def _resolve(campaign: Campaign) -> None:
+    said = campaign.doubts.pop()
+    if said.outcome is Resolution.RESEND and campaign.stages[said.stage].phase is Phase.SENDING:
+        campaign.stages[said.stage].over()
 
 
 def _answer(campaign: Campaign) -> None:

@@ -12,6 +12,8 @@ from serienmail.domain.commands import (
     Edit,
     Finish,
     Phase,
+    Resolution,
+    Resolve,
     Restart,
     SendAgain,
     Situation,
@@ -51,7 +53,8 @@ STOPPED = a_situation(a_stage(0, Phase.STOPPED, begun=True), a_stage(1, Phase.ST
 FOLLOWING = a_situation(a_stage(0, Phase.OVER), a_stage(1, Phase.WAITING), state=MassMailState.FOLLOWING_UP)
 THROUGH = a_situation(a_stage(0, Phase.OVER), a_stage(1, Phase.OVER), state=MassMailState.INCOMPLETE)
 EVERY_COMMAND: list[Command] = [Edit(by="anna", name="x"), Stop(by="anna"), Restart(by="anna"), Delete(by="anna"),
-                                Finish(by="anna"), SendAgain(by="anna")]  # fmt: skip
+                                Finish(by="anna"), SendAgain(by="anna"),
+                                Resolve(by="anna", outcome=Resolution.SENT)]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
@@ -76,9 +79,9 @@ def test_strangers_may_do_nothing(command: Command, situation: Situation) -> Non
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
-def test_administrators_may_stop_and_delete_what_others_created(command: Command) -> None:
-    refused = refusal(replace(command, by="root"), SENDING)
-    assert (refused is None) == isinstance(command, Stop | Delete)
+def test_administrators_may_stop_delete_and_resolve_what_others_created(command: Command) -> None:
+    refused = refusal(replace(command, by="root"), FOLLOWING)
+    assert (refused is None) == isinstance(command, Stop | Delete | Resolve)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +90,8 @@ def test_administrators_may_stop_and_delete_what_others_created(command: Command
         (WAITING, "edit stop delete"),
         (SENDING, "stop delete"),
         (STOPPED, "edit restart delete"),
-        (FOLLOWING, "edit stop delete"),
-        (THROUGH, "edit delete finish send_again"),
+        (FOLLOWING, "edit stop delete resolve"),
+        (THROUGH, "edit delete finish send_again resolve"),
     ],
 )
 def test_each_command_has_its_time(situation: Situation, accepted: str) -> None:
@@ -167,6 +170,10 @@ def test_an_edit_shortly_before_delivery_stops(due: Any, phase: Phase, stops: bo
         (STOPPED, Stop(by="anna"), "stopped already"),
         (WAITING, Restart(by="anna"), "isn't stopped"),
         (WAITING, Finish(by="anna"), "wait until it is incomplete"),
+        (FOLLOWING, Resolve(by="anna", outcome=Resolution.SENT, stage=2), "There is no stage 2"),
+        (SENDING, Resolve(by="anna", outcome=Resolution.SENT), "Stage 0 is sending; its mails in doubt"),
+        (FOLLOWING, Resolve(by="anna", outcome=Resolution.SENT, stage=1), "Stage 1 is waiting"),
+        (FOLLOWING, Resolve(by="anna", outcome=Resolution.SENT, recipients=(7,) * 1001), "name 1000 at most"),
         (STOPPED, Restart(by="anna", due=NOON - HOUR, stage=1), "in the past"),
         (STOPPED, Restart(by="anna", due=NOON + HOUR), "Stage 0 has begun and would go on at once"),
     ],

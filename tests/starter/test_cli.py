@@ -8,9 +8,11 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.states import MassMailState
+from serienmail.storage.tables import delivery
 from tests.starter.command_line import CommandLine, Ran, installation
 from tests.world import AUTUMN, everybody
 
@@ -98,6 +100,23 @@ async def test_a_mass_mail_from_the_import_to_its_delivery(serienmail: CommandLi
     report = (await serienmail("show", "autumn", "--json")).document
     assert report["status"]["state"] == "following_up"
     assert [report["stages"][stage]["by_state"] for stage in ("0", "1")] == [{"sent": 2}, {}]
+
+
+async def test_a_mail_in_doubt_is_listed_and_resolved(serienmail: CommandLine) -> None:
+    await import_all(serienmail)
+    follow_up = FOLLOW_UP + "after_days = 3\n"
+    started = await serienmail("start", serienmail.write("order.toml", ORDER + follow_up), "--yes")
+    assert started.code == 0, started.err
+    await serienmail.world.until("autumn", MassMailState.FOLLOWING_UP)
+    none = await serienmail("resolve", "autumn", "--as", "sent")
+    assert (none.code, "Nobody in stage 0 is in doubt" in none.err) == (1, True)
+    async with serienmail.world.services.database.write() as connection:
+        await connection.execute(update(delivery).where(delivery.c.seq == 1).values(state="unknown", doubted=True))
+    (listed,) = (await serienmail("recipients", "autumn", "--state", "unknown", "--json")).document
+    assert (listed["contact"], listed["attempts"], listed["message_id"][:1]) == ("1", 1, "<")
+    resolved = await serienmail("resolve", "autumn", "--as", "sent", "--contact", "1", "--json")
+    assert (resolved.code, resolved.document["answered"]) == (0, True), resolved.err
+    await serienmail.world.until_states("autumn", {"sent": 2, "excluded": 1}, {})
 
 
 async def test_previews_and_test_mails_change_nothing(serienmail: CommandLine) -> None:

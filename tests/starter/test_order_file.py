@@ -8,7 +8,7 @@ import pytest
 
 from serienmail.domain.criteria import InFilter, InList, where
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import AsOf, Audience, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, InDoubt, OnMissing
 from starter.order_file import FollowUpEntry, OrderFile, Overrides, default_id, order_of, read_order
 from starter.template_file import read_template
 
@@ -26,7 +26,7 @@ def test_the_example_order_can_be_read_and_its_templates_are_there() -> None:
 def test_an_order_says_everything_a_mass_mail_needs() -> None:
     text = (
         "id = 'x'\nname = 'X'\naccount = 'a'\ntemplate = 't@2'\ndue = 2026-12-01T09:00:00+01:00\n"
-        "opted_in_only = false\nmeasured = false\non_missing = 'exclude'\n"
+        "opted_in_only = false\nmeasured = false\non_missing = 'exclude'\nin_doubt = 'resend'\n"
         "recipients = {field = 'city', op = 'eq', value = 'Ulm'}\n"
         f"{FOLLOW_UP}after_days = 3\nignore = {{field = 'email', op = 'empty'}}\n"
     )
@@ -45,6 +45,7 @@ def test_an_order_says_everything_a_mass_mail_needs() -> None:
         opted_in_only=False,
         measured=False,
         on_missing=OnMissing.EXCLUDE,
+        in_doubt=InDoubt.RESEND,
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import IntegrityError
 
 from serienmail.domain.criteria import where
 from serienmail.domain.delivery import Answer, StageKey, Verdict, outcome
@@ -20,7 +21,7 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.selections import SelectionStore
-from serienmail.storage.tables import contact, suppression
+from serienmail.storage.tables import contact, delivery, suppression
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, claim, rows, states
 
@@ -228,3 +229,13 @@ async def test_who_was_removed_by_hand_is_that_whatever_else_is_wrong(database: 
     await ContactStore(database).save([a_contact(1, email=""), a_contact(2, email="x"), a_contact(3, opt_in=False)])
     nobody = await SelectionStore(database).save(Selection(removed=~where("key").empty()))
     assert (await RecipientStore(database).preview(a_load(selection=nobody))).counts.excluded == {"removed_by_hand": 3}
+
+
+async def test_the_database_itself_refuses_two_rows_of_a_stage_with_one_address(database: Database) -> None:
+    await an_open_stage(database, 2)
+    same = update(delivery).values(address_key="same@example.org")
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await connection.execute(same)
+    async with database.write() as connection:
+        await connection.execute(same.values(state="excluded"))

@@ -93,9 +93,41 @@ async def test_an_opt_out_leaves_mails_that_are_no_longer_due(
     database: Database, tracking: Tracking, state: str
 ) -> None:
     await a_mail(database, "m1", 1, state)
-    await a_mail(database, "m2", 1, "deferred", doubted=True)
     assert await tracking.unsubscribed(1, 0, 1, NOON)
-    assert await states(database) == [(state, ""), ("deferred", "")]
+    assert await states(database) == [(state, "")]
+
+
+async def test_an_opt_out_calls_what_was_to_be_sent_again_in_doubt_and_not_excluded(
+    database: Database, tracking: Tracking
+) -> None:
+    await a_mail(database, "m1", 1, "sent")
+    await a_mail(database, "m2", 1, "deferred", doubted=True, resent=True)
+    assert await tracking.unsubscribed(1, 0, 1, NOON)
+    assert await states(database) == [("sent", ""), ("unknown", "unsubscribed")]
+
+
+@pytest.mark.parametrize("state", ["unknown", "pending", "deferred"])
+@pytest.mark.parametrize("event", ["opened", "clicked", "bounced", "unsubscribed"])
+async def test_whatever_shows_that_a_mail_in_doubt_was_accepted_makes_it_sent_at_once(
+    database: Database, tracking: Tracking, event: str, state: str
+) -> None:
+    await a_mail(database, "m1", 1, state, tracked=True, doubted=True)
+    for _ in range(2):
+        await getattr(tracking, event)(1, 0, 1, NOON)
+    assert await states(database) == [("sent", "")]
+    (mail,) = await rows(database, delivery)
+    assert (mail.doubted, mail.finished_at, getattr(mail, f"{event}_at")) == (True, NOON, NOON)
+
+
+async def test_a_bounce_is_recorded_without_consent_a_click_only_with_it(
+    database: Database, tracking: Tracking
+) -> None:
+    await a_mail(database, "m1", 1, "sent", tracked=False)
+    await tracking.clicked(1, 0, 1, NOON)
+    await tracking.bounced(1, 0, 1, NOON)
+    (mail,) = await rows(database, delivery)
+    assert (mail.clicked_at, mail.bounced_at) == (None, NOON)
+    assert [e.kind for e in await rows(database, event)] == ["bounced"]
 
 
 async def test_opting_out_twice_changes_nothing_more(database: Database, tracking: Tracking) -> None:

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'templates_enclosures'
-down_revision = 'shaping'
+down_revision = 'doubt'
 branch_labels = None
 depends_on = None
 

@@ -36,7 +36,7 @@ async def settle_doubts(
         in_doubt = delivery.c.state.in_([DeliveryState.HANDING_OVER, DeliveryState.UNKNOWN])
         match settled(findings, doubt):
             case DeliveryState.SENT:
-                sent = {"state": DeliveryState.SENT, "finished_at": now, "reply": QUEUED}
+                sent = {"state": DeliveryState.SENT, "finished_at": now, "reply": QUEUED, "reason": ""}
                 await connection.execute(update(delivery).where(this, in_doubt).values(sent))
             case DeliveryState.PENDING:
                 again = {"state": DeliveryState.PENDING, "doubted": False, "finished_at": None, "reply": ""}
