@@ -113,7 +113,7 @@ def _claimed(wanted: Wanted, attempts: int) -> Claimed:
         token=wanted.token,
         number=row.number,
         address=row.email,
-        contact=merge_fields(dict(zip(row._fields, row, strict=True))),
+        contact=merge_fields(row._mapping),
         tracked=_tracked(wanted),
         message_id=wanted.message_id,
         dated_at=row.dated_at or wanted.now,

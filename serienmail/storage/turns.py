@@ -24,10 +24,6 @@ log = logging.getLogger(__name__)
 
 LOOKS_AGAIN_AFTER = 0.5
 """Seconds, the first time; then twice as long each time, up to 5."""
-_EACH_ROW_BY_ITS_KEY = "SELECT " + ", ".join(
-    f"set_config('enable_{plan}', 'off', true)" for plan in ("seqscan", "bitmapscan", "hashjoin", "mergejoin")
-)
-"""PostgreSQL takes the given rows for a hundred; it would rather read all recipients than look up so many."""
 _AWAY = (SQLAlchemyError, OSError, EnvironmentFault)
 
 
@@ -88,9 +84,7 @@ class Turns:
 
     async def _commit(self, outcomes: Sequence[Outcome], wanted: Sequence[Wanted]) -> Answers:
         scopes = await self._shaping.prepare(outcomes, (each.wish for each in wanted))
-        async with self._database.write() as connection:
-            if not self._database.is_sqlite:
-                await connection.exec_driver_sql(_EACH_ROW_BY_ITS_KEY)
+        async with self._database.write(by_key=True) as connection:
             gate = await self._shaping.open(connection, scopes)
             gate.hear(outcomes)
             if outcomes:

@@ -182,8 +182,8 @@ class LosingAnswers(Database):
         self.lost = asyncio.Event()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with super().write() as connection:
+    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
+        async with super().write(by_key=by_key) as connection:
             yield connection
         if self.losses:
             self.losses -= 1

@@ -184,11 +184,11 @@ class Failing(Database):
         self.before = self.after = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
         if self.before:
             self.before -= 1
             raise OSError("the database is away")
-        async with super().write() as connection:
+        async with super().write(by_key=by_key) as connection:
             yield connection
         if self.after:
             self.after -= 1

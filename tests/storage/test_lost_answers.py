@@ -20,11 +20,11 @@ class Flickering(Database):
         self.losses = self.refusals = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
         if not self.losses and self.refusals:
             self.refusals -= 1
             raise EnvironmentFault("the database is away; start it.")
-        async with super().write() as connection:
+        async with super().write(by_key=by_key) as connection:
             yield connection
         if self.losses:
             self.losses -= 1

@@ -25,11 +25,11 @@ class Faulty(Database):
         self.commits = self.refusals = self.losses = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
         if self.refusals and not self.losses:
             self.refusals -= 1
             raise EnvironmentFault("the database is away; start it.")
-        async with super().write() as connection:
+        async with super().write(by_key=by_key) as connection:
             yield connection
         self.commits += 1
         if self.losses:
