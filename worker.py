@@ -41,7 +41,7 @@ GRACEFUL_SHUTDOWN = timedelta(minutes=11)
 SLICES_AT_ONCE = 100
 """Several times a mass mail's window: one that waits for its turn must not keep another from starting."""
 _ITS_OWN_MODULES = SandboxRestrictions.default.with_passthrough_modules("serienmail.domain")
-"""The domain is pure (import-linter sees to it); importing it anew for each workflow run cost more than the run itself."""
+"""The domain is pure, import-linter sees to it; to import it anew for each run took 48 ms of processor time."""
 log = logging.getLogger("serienmail.worker")
 
 

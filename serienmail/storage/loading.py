@@ -5,7 +5,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, null, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -87,7 +101,7 @@ class RecipientStore:
         in_order = chosen.order_by(contact.c.id).execution_options(yield_per=BATCH)
         async with self._database.read() as connection, connection.stream(in_order) as rows:
             async for batch in rows.mappings().partitions():
-                yield [(row["id"], merge_fields(dict(row))) for row in batch]
+                yield [(row["id"], merge_fields(row)) for row in batch]
 
     async def faults(self, key: StageKey, requirements: Sequence[Requirement]) -> dict[str, int]:
         """Of how many loaded recipients which requirement isn't met, by its fault."""
@@ -117,7 +131,7 @@ class RecipientStore:
             if not rows:
                 return
             last = rows[-1]["seq"]
-            yield [(row["seq"], merge_fields(dict(row))) for row in rows]
+            yield [(row["seq"], merge_fields(row)) for row in rows]
 
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         """Exclude these recipients, if they are still due a mail."""
@@ -160,7 +174,7 @@ class RecipientStore:
         return _judged(_with_suppressions(source, load.topic).add_columns(reason, faults))
 
 
-def merge_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+def merge_fields(row: RowMapping | Mapping[str, Any]) -> dict[str, Any]:
     """A contact's row as templates see it: built-in fields and free attributes side by side."""
     return {**row["attributes"], **{name: row[name] for name in _FOR_TEMPLATES}}
 

@@ -4,7 +4,21 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Integer, Text, Update, and_, case, insert, literal, null, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    Update,
+    and_,
+    case,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
@@ -54,9 +68,7 @@ def _values(outcome: Outcome, is_sqlite: bool) -> dict[str, Any]:
 _NOT_FINISHED = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 
-async def _suppress(
-    connection: AsyncConnection, bounced: Sequence[Outcome], all_written: Sequence[Outcome]
-) -> None:
+async def _suppress(connection: AsyncConnection, bounced: Sequence[Outcome], all_written: Sequence[Outcome]) -> None:
     """There is no such mailbox: its address gets no more mass mail."""
     await hold_off_erasures(connection)
     row = tuple_(delivery.c.mass_mail_id, delivery.c.stage, delivery.c.seq)
@@ -110,15 +122,20 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
 }
 
 
+def _each(*states: DeliveryState) -> list[ColumnElement[str]]:
+    """For IN: a list of plain values would be written into the statement's text anew each time it is executed."""
+    return [literal(state.value) for state in states]
+
+
 def _record_in_hand(is_sqlite: bool) -> Update:
     outcome = given_rows(_OUTCOMES, _COLUMNS, is_sqlite)
     # a row that was ever in doubt may have arrived: it is never called rejected or failed
-    uncertain = and_(delivery.c.doubted, outcome.c.state.in_([DeliveryState.REJECTED, DeliveryState.FAILED]))
+    uncertain = and_(delivery.c.doubted, outcome.c.state.in_(_each(DeliveryState.REJECTED, DeliveryState.FAILED)))
     becomes = case((uncertain, literal(DeliveryState.UNKNOWN.value)), else_=outcome.c.state)
     if_sent = (*_NOT_FINISHED, DeliveryState.UNKNOWN)
     may_become = or_(
         delivery.c.state == DeliveryState.HANDING_OVER,
-        and_(becomes == DeliveryState.SENT, delivery.c.state.in_(if_sent)),
+        and_(becomes == DeliveryState.SENT, delivery.c.state.in_(_each(*if_sent))),
     )
     return (
         update(delivery)

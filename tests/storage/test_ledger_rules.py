@@ -56,8 +56,8 @@ class Losing(Database):
         self.losses = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with super().write() as connection:
+    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
+        async with super().write(by_key=by_key) as connection:
             yield connection
         if self.losses:
             self.losses -= 1
