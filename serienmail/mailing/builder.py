@@ -14,11 +14,13 @@ from serienmail.mailing.body import Body
 from serienmail.mailing.dkim import DkimSigner
 from serienmail.mailing.letterhead import Letterhead
 from serienmail.mailing.links import Links, MailRef
+from serienmail.mailing.measured_links import with_variables
 from serienmail.mailing.message import Mail, Mailbox, check_one_line, fixed_header, mailbox_header, text_header
 from serienmail.mailing.mime import Attachment, InlineImage, Skeleton
 from serienmail.mailing.template import CompiledTemplate, Rendered, compile_template
 
 _MOST_HEADERS = 16_384  # headers, the way out and the pixel: a bound, not a measure
+_LONGEST_LINK = 512  # an address of ours, encoded: a bound as well
 _MOST_ENCODED = 4  # of an octet: "=XX", and its part of the soft line ends
 
 
@@ -26,6 +28,7 @@ class MailBuilder:
     """Builds the mails of one stage; what they share is compiled once.
 
     attachments: go along with each mail. letterhead: who it is from; None: the account.
+    measured_links: ids by target; clicks on these are measured where agreed.
     template: with the letterhead's signature. size: bytes that mails aren't larger than, but for what is filled in.
     """
 
@@ -38,11 +41,13 @@ class MailBuilder:
         follow_up: bool,
         attachments: Sequence[Attachment | InlineImage] = (),
         letterhead: Letterhead | None = None,
+        measured_links: Mapping[str, int] | None = None,
     ) -> None:
         head = letterhead or Letterhead.of(account)
         signed = head.signed(template)
         self.template = compile_template(signed)
         self._links = links
+        self._measured_links = sorted((measured_links or {}).values())
         self._sender = head.sender
         self._shared_headers = shared_headers(head, follow_up=follow_up)
         self._signer = DkimSigner(account.dkim)
@@ -50,15 +55,20 @@ class MailBuilder:
         self._has_text = bool(template.text) or not self._has_html
         self._attachments = attachments
         self._skeleton = self._skeleton_of(attachments)
-        self._bodies = {tracked: self._compiled_bodies(tracked) for tracked in (False, True)}
-        self.size = self._skeleton.size + _MOST_HEADERS + _most_encoded(signed.text + signed.html)
+        measured = with_variables(signed, measured_links or {})
+        self._bodies = {
+            False: self._compiled_bodies(self.template, tracked=False),
+            True: self._compiled_bodies(compile_template(measured), tracked=True),
+        }
+        self._most_urls = _LONGEST_LINK * (measured.text + measured.html).count("link_url_")
+        self.size = self._most(signed.text + signed.html)
 
     def _skeleton_of(self, attachments: Sequence[Attachment | InlineImage]) -> Skeleton:
         return Skeleton(text=self._has_text, html=self._has_html, attachments=attachments)
 
-    def _compiled_bodies(self, tracked: bool) -> list[Body]:
-        bodies = [Body(self.template.text, html=False)] if self._has_text else []
-        return [*bodies, Body(self.template.html, html=True, pixel=tracked)] if self._has_html else bodies
+    def _compiled_bodies(self, template: CompiledTemplate, *, tracked: bool) -> list[Body]:
+        bodies = [Body(template.text, html=False)] if self._has_text else []
+        return [*bodies, Body(template.html, html=True, pixel=tracked)] if self._has_html else bodies
 
     def build(self, claimed: Claimed, personal: Sequence[Attachment] = ()) -> Mail:
         """The mail for this recipient, the same bytes each time; TemplateFault if there can be none.
@@ -95,7 +105,10 @@ class MailBuilder:
         """Whether this contact can get a mail, as ``build`` says it; bytes that the mail won't be larger than."""
         check_one_line("To", display_name(contact))
         rendered = render(self.template, contact, unsubscribe_url=self._links.unsubscribe_url(MailRef(0, 0, 0)))
-        return self._skeleton.size + _MOST_HEADERS + _most_encoded(rendered.text + rendered.html)
+        return self._most(rendered.text + rendered.html)
+
+    def _most(self, bodies: str) -> int:
+        return self._skeleton.size + _MOST_HEADERS + self._most_urls + _most_encoded(bodies)
 
     def _variables(self, claimed: Claimed, ref: MailRef) -> dict[str, Any]:
         variables = {
@@ -104,7 +117,11 @@ class MailBuilder:
             "unsubscribe_url": self._links.unsubscribe_url(ref),
             "unsubscribe_word": _unsubscribe_word(claimed.contact.get("language")),
         }
-        return {**variables, "pixel_url": self._links.pixel_url(ref)} if claimed.tracked else variables
+        if claimed.tracked:
+            variables["pixel_url"] = self._links.pixel_url(ref)
+            for link in self._measured_links:
+                variables[f"link_url_{link}"] = self._links.link_url(ref, link)
+        return variables
 
 
 def greeting(contact: Mapping[str, Any]) -> str:

@@ -10,10 +10,11 @@ from enum import StrEnum
 
 from serienmail.domain.errors import EnvironmentFault
 
-_PAYLOAD = struct.Struct(">BIBI")  # key id, number, stage, seq
+_MAIL = struct.Struct(">BIBI")  # key id, number, stage, seq
+_CLICK = struct.Struct(">BIBII")  # and the link's id
 _SIGNATURE_SIZE = 16
 _SHORTEST_KEY = 16
-_TOKEN = re.compile(r"[a-z][A-Za-z0-9_-]{35}")
+_TOKEN = re.compile(r"[a-z](?:[A-Za-z0-9_-]{35}|[A-Za-z0-9_-]{40})")
 
 
 CONSENT = 255
@@ -23,6 +24,7 @@ class LinkKind(StrEnum):
     """What a token is for; its first letter. A token of one kind is worth nothing as another."""
 
     OPEN = "o"
+    LINK = "l"
     UNSUBSCRIBE = "u"
     CONFIRM = "c"
     MESSAGE = "m"  # the left side of a Message-ID
@@ -40,8 +42,16 @@ class MailRef:
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class LinkRef:
+    """One link in one mail. link: its id in the database, which alone knows where it leads."""
+
+    mail: MailRef
+    link: int
+
+
 class Links:
-    """Writes and reads tokens: 36 characters, with an HMAC-SHA256 cut to 128 bits.
+    """Writes and reads tokens: 36 characters, 41 for a link, with an HMAC-SHA256 cut to 128 bits.
 
     key: a secret, or secrets by their ids 0–255 while they are rotated: the highest id signs, all are accepted.
     Unsubscribe links never expire, so a key stays here as long as mails signed with it may lie in an inbox.
@@ -60,20 +70,24 @@ class Links:
         }
 
     def token(self, kind: LinkKind, ref: MailRef) -> str:
-        """The token for this mail, the same each time."""
-        return self._signed(self._signing_key_id, kind, ref)
+        """The token for this mail, the same each time. kind: any but LINK."""
+        payload = _MAIL.pack(self._signing_key_id, ref.number, ref.stage, ref.seq)
+        return self._signed(self._signing_key_id, kind, payload)
 
     def read(self, kind: LinkKind, token: str) -> MailRef | None:
         """The mail this token was written for; None if it is of another kind, forged or damaged."""
-        if not _TOKEN.fullmatch(token):
-            return None
-        payload = base64.urlsafe_b64decode(token[1:] + "=")[: _PAYLOAD.size]
-        key_id, *fields = _PAYLOAD.unpack(payload)
-        if (key_id, kind) not in self._keys:
-            return None
-        ref = MailRef(*fields)
-        # The whole token is compared: base64 has spare bits, and one mail shall have one token.
-        return ref if hmac.compare_digest(token, self._signed(key_id, kind, ref)) else None
+        fields = self._fields(kind, _MAIL, token)
+        return MailRef(*fields) if fields else None
+
+    def read_link(self, token: str) -> LinkRef | None:
+        """The link this token was written for; None if it is of another kind, forged or damaged."""
+        fields = self._fields(LinkKind.LINK, _CLICK, token)
+        return LinkRef(MailRef(*fields[:3]), fields[3]) if fields else None
+
+    def link_url(self, ref: MailRef, link: int) -> str:
+        """Where a click is recorded and sent on. link: the id of its target, up to 32 bits."""
+        payload = _CLICK.pack(self._signing_key_id, ref.number, ref.stage, ref.seq, link)
+        return f"{self._base_url}/l/{self._signed(self._signing_key_id, LinkKind.LINK, payload)}"
 
     def pixel_url(self, ref: MailRef) -> str:
         """The image whose loading is an open."""
@@ -91,7 +105,19 @@ class Links:
         """The Message-ID with its brackets, so that a resend is the same message and a bounce names its mail."""
         return f"<{self.token(LinkKind.MESSAGE, ref)}@{domain}>"
 
-    def _signed(self, key_id: int, kind: LinkKind, ref: MailRef) -> str:
-        payload = _PAYLOAD.pack(key_id, ref.number, ref.stage, ref.seq)
+    def _fields(self, kind: LinkKind, shape: struct.Struct, token: str) -> tuple[int, ...] | None:
+        if not _TOKEN.fullmatch(token):
+            return None
+        content = base64.urlsafe_b64decode(token[1:] + "=" * (-(len(token) - 1) % 4))
+        if len(content) != shape.size + _SIGNATURE_SIZE:
+            return None
+        key_id, *fields = shape.unpack(content[: shape.size])
+        if (key_id, kind) not in self._keys:
+            return None
+        # The whole token is compared: base64 has spare bits, and one mail shall have one token.
+        signed = self._signed(key_id, kind, content[: shape.size])
+        return tuple(fields) if hmac.compare_digest(token, signed) else None
+
+    def _signed(self, key_id: int, kind: LinkKind, payload: bytes) -> str:
         signature = hmac.digest(self._keys[key_id, kind], payload, "sha256")[:_SIGNATURE_SIZE]
         return kind + base64.urlsafe_b64encode(payload + signature).decode().rstrip("=")

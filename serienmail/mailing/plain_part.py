@@ -14,6 +14,7 @@ from serienmail.mailing.sandbox import LONGEST_OUTPUT
 
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")  # no underscore in front: the sandbox refuses those
 _CONTACT = "contact."
+_VARIABLE = re.compile(r"salutation|unsubscribe_url|link_url_\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def plain_part(tree: nodes.Template, *, html: bool) -> PlainPart | None:
 
 def _hole(node: nodes.Node) -> Hole | None:
     match node:
-        case nodes.Name(name="salutation" | "unsubscribe_url" as name):
+        case nodes.Name(name=name) if _VARIABLE.fullmatch(name):
             return Hole(name)
         case nodes.Getattr(node=nodes.Name(name="contact"), attr=str(name)) if _FIELD.fullmatch(name):
             return Hole(_CONTACT + name)
