@@ -56,7 +56,7 @@ def build_workers(client: Client, services: Services, role: str = "all") -> list
 
 
 def _workflow_worker(client: Client, services: Services) -> Worker:
-    loading = LoadingActivities(services.recipients, services.post_office)
+    loading = LoadingActivities(services.recipients, services.post_office, services.visits)
     stages = StageActivities(services.ledger, services.evidence)
     records = RecordActivities(services.mass_mails)
     return Worker(

@@ -42,12 +42,20 @@ class Recipients(Protocol):
         """The stage in numbers."""
 
 
+class Visits(Protocol):
+    """What was asked for by pixels and links."""
+
+    async def judge_stage(self, key: StageKey, now: datetime) -> None:
+        """Tell persons from machines in all that came for this stage's mails."""
+
+
 class LoadingActivities:
     """load_recipients."""
 
-    def __init__(self, recipients: Recipients, templates: Templates) -> None:
+    def __init__(self, recipients: Recipients, templates: Templates, visits: Visits) -> None:
         self._recipients = recipients
         self._templates = templates
+        self._visits = visits
 
     @activity.defn
     async def load_recipients(self, load: Load) -> Loaded:
@@ -57,6 +65,8 @@ class LoadingActivities:
         """
         progress = Counter[str]()
         async with beating(progress.total):
+            if load.audience:
+                await self._visits.judge_stage(load.asked, ActivityClock().now())
             progress["loaded"] = (await self._recipients.load(load, ActivityClock().now())).selected
             requirements = await self._templates.requirements(load.templates, load.account)
             if requirements is None:

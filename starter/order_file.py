@@ -11,7 +11,7 @@ from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import resolved
-from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, Of, OnMissing
 from starter.letter import KEYS as LETTER_KEYS
 from starter.letter import Letter, compose, read_letter
 from starter.toml_file import Table, read_toml
@@ -25,7 +25,7 @@ _KEYS = (
     "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of", "follow_up",
     *LETTER_KEYS,
 )  # fmt: skip
-_FOLLOW_UP_KEYS = ("template", "audience", "after_days", "on", "ignore")
+_FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -35,6 +35,7 @@ class FollowUpEntry:
 
     template: str
     audience: Audience
+    of: Of = Of.MASS_MAIL
     after: timedelta | None = None
     on: datetime | None = None
     ignore: Criterion | None = None
@@ -172,7 +173,12 @@ async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowU
         ignore = await mails.recipients.select(entry.ignore, module=file.module) if entry.ignore else None
         follow_ups.append(
             FollowUp(
-                template=entry.template, audience=entry.audience, after=entry.after, on=entry.on, ignore=ignore
+                template=entry.template,
+                audience=entry.audience,
+                of=entry.of,
+                after=entry.after,
+                on=entry.on,
+                ignore=ignore,
             )
         )
     return tuple(follow_ups)
@@ -192,6 +198,7 @@ def _follow_up(table: Table) -> FollowUpEntry:
     return FollowUpEntry(
         template=template,
         audience=audience,
+        of=_or(table.choice("of", Of), Of.MASS_MAIL),
         after=None if days is None else _days(days),
         on=table.moment("on"),
         ignore=table.criterion("ignore"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from serienmail.domain.suppression import AddressHash
 from serienmail.mailing.links import Links
+from serienmail.mailing.machine_list import read_machine_list
 from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
@@ -20,12 +21,14 @@ from serienmail.storage.ledger import Ledger
 from serienmail.storage.limits import LimitStore
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
+from serienmail.storage.measured_links import MeasuredLinkStore
 from serienmail.storage.migration import require_migrated
 from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.shaping import Shaping
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
+from serienmail.storage.visits import VisitStore
 from serienmail.storage.work_lists import WorkListStore
 
 
@@ -52,6 +55,7 @@ class Services:
     consent_requests: ConsentRequestStore
     post_office: PostOffice
     evidence: RelayEvidence
+    visits: VisitStore
 
 
 @asynccontextmanager
@@ -76,7 +80,15 @@ def wire(settings: Settings, database: Database) -> Services:
     address_hash = AddressHash(key)
     limits = {name: account.limits for name, account in settings.accounts.items()}
     shaping = Shaping(database, limits, settings.known_providers)
-    post_office = PostOffice(templates, settings.accounts, links, shaping, files=files, settings=settings.mail)
+    post_office = PostOffice(
+        templates,
+        settings.accounts,
+        links,
+        shaping,
+        files=files,
+        settings=settings.mail,
+        measured_links=MeasuredLinkStore(database),
+    )
     return Services(
         settings=settings,
         database=database,
@@ -97,4 +109,5 @@ def wire(settings: Settings, database: Database) -> Services:
         consent_requests=ConsentRequestStore(database),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
+        visits=VisitStore(database, read_machine_list(settings.machine_list)),
     )

@@ -142,6 +142,16 @@ class FakeRecipients:
         return Counts(selected=len(self.rows), excluded={reason: reasons.count(reason) for reason in set(reasons)})
 
 
+class FakeVisits:
+    """Remembers which stages were judged."""
+
+    def __init__(self) -> None:
+        self.judged: list[StageKey] = []
+
+    async def judge_stage(self, key: StageKey, now: datetime) -> None:
+        self.judged.append(key)
+
+
 class FakeTemplates:
     """Templates that need these contact fields, by ``name@revision``. plain: the database can check them."""
 

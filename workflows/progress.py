@@ -6,7 +6,7 @@ from serienmail.domain.commands import Phase, StageStatus
 from serienmail.domain.delivery import Plan, SliceRange
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Loaded
-from serienmail.domain.mass_mail import Audience
+from serienmail.domain.mass_mail import Audience, FollowUp, Of
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.status import Status
 
@@ -75,17 +75,24 @@ def moment(at: datetime) -> str:
 def _stage_line(status: Status, stage: StageStatus) -> str:
     rules = status.order.follow_ups
     rule = rules[stage.number - 1] if 0 < stage.number <= len(rules) else None
-    audience = f"who {_AUDIENCES[rule.audience]}" if rule else "everybody selected"
+    audience = f"who {_audience(rule, stage.number)}" if rule else "everybody selected"
     due = f"due {moment(stage.due)}" if stage.due else f"due {rule.when}" if rule else ""
     said = _with_reason(stage.phase, "" if stage.phase is Phase.OVER else stage.reason)
     parts = [said, stage.progress if stage.phase.goes_out else "", "" if stage.phase.is_ended else due]
     return f"- **{stage_name(stage.number)}** to {audience}: {', '.join(filter(None, parts))}"
 
 
-_AUDIENCES = {
-    Audience.RECEIVED: "received the mass mail",
-    Audience.OPENED: "opened the mass mail",
-    Audience.NOT_OPENED: "did not open the mass mail",
+def _audience(rule: FollowUp, number: int) -> str:
+    previous = rule.of is Of.PREVIOUS and number > 1
+    return f"{_DID[rule.audience]} {stage_name(number - 1) if previous else 'the mass mail'}"
+
+
+_DID = {
+    Audience.RECEIVED: "received",
+    Audience.OPENED: "opened",
+    Audience.NOT_OPENED: "did not open",
+    Audience.CLICKED: "clicked in",
+    Audience.NOT_CLICKED: "did not click in",
 }
 
 

@@ -235,7 +235,7 @@ def given_back(claimed: Claimed, now: datetime) -> Outcome:
 class Counts:
     """A stage in numbers. ``excluded`` is by reason code, ``by_state`` by the recipient's state.
 
-    opened and not_opened count only recipients who are measured.
+    opened, not_opened, clicked and not_clicked count only recipients who are measured, and only what persons did.
     """
 
     selected: int = 0
@@ -243,6 +243,8 @@ class Counts:
     by_state: Mapping[str, int] = field(default_factory=dict)
     opened: int = 0
     not_opened: int = 0
+    clicked: int = 0
+    not_clicked: int = 0
     unsubscribed: int = 0
 
     def of(self, state: DeliveryState) -> int:

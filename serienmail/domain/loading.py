@@ -6,7 +6,7 @@ from datetime import datetime
 
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.exclusion import Exclusion
-from serienmail.domain.mass_mail import EVERYONE, Audience, MassMail, OnMissing
+from serienmail.domain.mass_mail import EVERYONE, Audience, MassMail, Of, OnMissing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Load:
     """A snapshot of recipients for one stage.
 
     revision: of the order; loading the same revision twice gives the stored counts.
-    selection: id of a stored selection (stage 0). audience: a part of those who got stage 0 (follow-ups).
+    selection: id of a stored selection (stage 0). audience: a part of those who got an earlier stage, ``of``.
     ignore: id of a stored selection whose members are left out. topic: the order's.
     templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
     account: that they are sent on.
@@ -32,6 +32,12 @@ class Load:
     audience: Audience | None = None
     ignore: str | None = None
     topic: str = ""
+    of: int = 0
+
+    @property
+    def asked(self) -> StageKey:
+        """The stage whose recipients are the audience."""
+        return StageKey(self.key.mass_mail_id, self.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +102,6 @@ def follow_up_load(order: MassMail, revision: int, stage: int) -> Load:
         templates=(rule.template,),
         account=order.account,
         audience=rule.audience,
+        of=stage - 1 if rule.of is Of.PREVIOUS else 0,
         ignore=rule.ignore,
     )

@@ -17,11 +17,25 @@ EVERYONE = "everyone"
 
 
 class Audience(StrEnum):
-    """Who of a mass mail's recipients gets a follow-up (product.md, F2)."""
+    """Who of an earlier mail's recipients gets a follow-up (product.md, F2)."""
 
     RECEIVED = "received"
     OPENED = "opened"
     NOT_OPENED = "not_opened"
+    CLICKED = "clicked"
+    NOT_CLICKED = "not_clicked"
+
+    @property
+    def comes_one_by_one(self) -> bool:
+        """Whether its people become it at any time, each at their own."""
+        return self in (Audience.OPENED, Audience.CLICKED)
+
+
+class Of(StrEnum):
+    """Whose recipients a follow-up's audience is a part of."""
+
+    MASS_MAIL = "mass_mail"
+    PREVIOUS = "previous"  # follow-up; for the first one that is the mass mail
 
 
 class AsOf(StrEnum):
@@ -52,6 +66,7 @@ class FollowUp:
     template: ``name@revision``.
     after: how long after the mass mail's end; or on: an aware date and time. Exactly one of the two.
     ignore: id of a stored selection; who is in it when the follow-up is due gets none.
+    of: whose recipients these are, and what they opened or clicked.
     """
 
     template: str
@@ -59,6 +74,7 @@ class FollowUp:
     after: timedelta | None = None
     on: datetime | None = None
     ignore: str | None = None
+    of: Of = Of.MASS_MAIL
 
     def due(self, ended: datetime) -> datetime:
         """When it is due if the mass mail ended then."""
@@ -149,9 +165,10 @@ def _check_follow_up(number: int, follow_up: FollowUp, now: datetime) -> None:
     if (follow_up.after is None) == (follow_up.on is None):
         raise InvalidOrder(f"Follow-up {number} needs days after the mass mail's end, or a date; give one of them.")
     if follow_up.on is not None:
-        if follow_up.audience is Audience.OPENED:
+        if follow_up.audience.comes_one_by_one:
             raise InvalidOrder(
-                f"Follow-up {number} goes to those who opened, who come one by one: give days instead of a date."
+                f"Follow-up {number} goes to those who {follow_up.audience}, who come one by one: "
+                "give days instead of a date."
             )
         check_future(follow_up.on, now)
     if follow_up.after is not None and follow_up.after < timedelta():

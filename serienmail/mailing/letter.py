@@ -36,9 +36,10 @@ class LetterBuilder:
         *,
         follow_up: bool,
         attachments: Sequence[Attachment | InlineImage] = (),
+        measured_links: Mapping[str, int] | None = None,
     ) -> None:
         self._template, self._account, self._links, self._settings = template, account, links, settings
-        self._follow_up, self._attachments = follow_up, attachments
+        self._follow_up, self._attachments, self._measured_links = follow_up, attachments, measured_links
         self._builders: dict[str, MailBuilder] = {}
         if not template.sender.differs_by_recipient:
             self._builder_for({})  # what is wrong with it is wrong for all
@@ -79,6 +80,7 @@ class LetterBuilder:
                 self._links,
                 follow_up=self._follow_up,
                 attachments=self._attachments,
+                measured_links=self._measured_links,
                 letterhead=Letterhead.of(self._account, sender, self._settings.people, owner),
             )
         return self._builders[owner]

@@ -18,6 +18,7 @@ from serienmail.mailing.identity import MailSettings
 from serienmail.mailing.letter import LetterBuilder, specimen
 from serienmail.mailing.line import Connections, Line, MailTransport
 from serienmail.mailing.links import Links, MailRef
+from serienmail.mailing.measured_links import targets
 from serienmail.mailing.message import Mail, Mailbox
 from serienmail.mailing.mime import Attachment, InlineImage
 from serienmail.mailing.replies import InDoubt, answer
@@ -42,6 +43,13 @@ class FileSource(Protocol):
 
     async def content(self, file_id: str) -> bytes:
         """What was saved; NotFound if there is nothing of this id."""
+
+
+class MeasuredLinks(Protocol):
+    """Where the targets of measured links are kept."""
+
+    async def ids(self, template: TemplateRef, urls: Sequence[str]) -> Mapping[str, int]:
+        """An id for each target in this revision, the same each time."""
 
 
 class MailBuilder(Protocol):
@@ -98,7 +106,9 @@ class PostOffice:
         *,
         files: FileSource | None = None,
         settings: MailSettings | None = None,
+        measured_links: MeasuredLinks | None = None,
     ) -> None:
+        """measured_links: None measures no clicks, as in test mails."""
         self._templates = templates
         self._files = files or _NoFiles()
         self._settings = settings or MailSettings()
@@ -106,6 +116,7 @@ class PostOffice:
         self._links = links
         self._connections = connections or _Alone(accounts)
         self._transport = transport
+        self._measured_links = measured_links
         self._lines: dict[str, Line] = {}
         self._builders: dict[tuple[str, str, bool, str], MailBuilder] = {}
 
@@ -114,8 +125,9 @@ class PostOffice:
         builder = self._builders.get((template, account, follow_up, mark))
         if builder is None:
             found = await self._templates.get(TemplateRef.parse(template))
+            ids = await self._measured_links.ids(found.ref, targets(found)) if self._measured_links else {}
             marked = replace(found, subject=mark + found.subject)
-            builder = await self.builder(marked, account, follow_up=follow_up)
+            builder = await self.builder(marked, account, follow_up=follow_up, measured_links=ids)
             self._builders[template, account, follow_up, mark] = builder
         return await self.post_with(builder, account)
 
@@ -163,11 +175,17 @@ class PostOffice:
         return await self.builder(await self._templates.get(TemplateRef.parse(template)), account, follow_up=False)
 
     async def builder(
-        self, template: Template, account: str, *, follow_up: bool, files: FileSource | None = None
+        self,
+        template: Template,
+        account: str,
+        *,
+        follow_up: bool,
+        files: FileSource | None = None,
+        measured_links: Mapping[str, int] | None = None,
     ) -> LetterBuilder:
         """Builds a template's mails; TemplateFault if none can be built, NotFound for an unknown account.
 
-        files: in place of the stored ones.
+        files: in place of the stored ones. measured_links: ids by target; without them no clicks are measured.
         """
         source = files or self._files
         return LetterBuilder(
@@ -177,6 +195,7 @@ class PostOffice:
             self._settings,
             follow_up=follow_up,
             attachments=[_part(file, await source.content(file.id)) for file in template.enclosures.files],
+            measured_links=measured_links,
         )
 
     def account(self, name: str) -> Account:

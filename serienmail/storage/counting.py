@@ -10,7 +10,7 @@ from serienmail.storage.tables import delivery
 
 async def count_stage(connection: AsyncConnection, key: StageKey) -> Counts:
     """Count one stage; all zero if nothing is loaded."""
-    opened = delivery.c.opened_at.is_not(null())
+    opened, clicked = delivery.c.opened_at.is_not(null()), delivery.c.clicked_at.is_not(null())
     measured = and_(delivery.c.tracked, delivery.c.state == DeliveryState.SENT)
     query = (
         select(
@@ -19,6 +19,8 @@ async def count_stage(connection: AsyncConnection, key: StageKey) -> Counts:
             func.count().label("rows"),
             func.count().filter(and_(measured, opened)).label("opened"),
             func.count().filter(and_(measured, ~opened)).label("not_opened"),
+            func.count().filter(and_(measured, clicked)).label("clicked"),
+            func.count().filter(and_(measured, ~clicked)).label("not_clicked"),
             func.count().filter(delivery.c.unsubscribed_at.is_not(null())).label("unsubscribed"),
         )
         .where(delivery.c.mass_mail_id == key.mass_mail_id, delivery.c.stage == key.stage)
@@ -34,5 +36,7 @@ async def count_stage(connection: AsyncConnection, key: StageKey) -> Counts:
         by_state=by_state,
         opened=sum(row.opened for row in rows),
         not_opened=sum(row.not_opened for row in rows),
+        clicked=sum(row.clicked for row in rows),
+        not_clicked=sum(row.not_clicked for row in rows),
         unsubscribed=sum(row.unsubscribed for row in rows),
     )

@@ -165,7 +165,7 @@ class RecipientStore:
             audience = (
                 select(contact)
                 .join(delivery, delivery.c.contact_id == contact.c.id)
-                .where(rows_of(StageKey(load.key.mass_mail_id, 0)), _in_audience(load.audience))
+                .where(rows_of(load.asked), _in_audience(load.audience))
             )
             source, chosen = audience, Chosen(true())
         if load.ignore is not None:
@@ -224,7 +224,7 @@ def _reason(load: Load, chosen: Chosen) -> ColumnElement[str]:
 
 
 def _in_audience(audience: Audience) -> ColumnElement[bool]:
-    """Among stage 0's rows. Who was not measured (no pixel) is neither opened nor not opened."""
+    """Among an earlier stage's rows. Who was not measured (no consent) has neither opened nor not opened."""
     received: ColumnElement[bool] = delivery.c.state == DeliveryState.SENT
     match audience:
         case Audience.RECEIVED:
@@ -233,6 +233,10 @@ def _in_audience(audience: Audience) -> ColumnElement[bool]:
             return and_(received, delivery.c.tracked, delivery.c.opened_at.is_not(null()))
         case Audience.NOT_OPENED:
             return and_(received, delivery.c.tracked, delivery.c.opened_at.is_(null()))
+        case Audience.CLICKED:
+            return and_(received, delivery.c.tracked, delivery.c.clicked_at.is_not(null()))
+        case Audience.NOT_CLICKED:
+            return and_(received, delivery.c.tracked, delivery.c.clicked_at.is_(null()))
 
 
 async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.audit import AuditRecord
@@ -17,6 +17,7 @@ from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
 from serienmail.storage.audit import record_commands
 from serienmail.storage.database import Database
+from serienmail.storage.rows import same_row
 from serienmail.storage.suppressions import lock_for_erasure, suppress
 from serienmail.storage.tables import (
     consent,
@@ -27,6 +28,7 @@ from serienmail.storage.tables import (
     mass_mail,
     selection,
     suppression,
+    visit,
 )
 
 
@@ -52,10 +54,9 @@ class _Person:
     def mails(self) -> ColumnElement[bool]:
         return or_(delivery.c.address_key == self.address_key, delivery.c.contact_id.in_(self.ids))
 
-    @property
-    def events(self) -> ColumnElement[bool]:
-        same = [event.c[name] == delivery.c[name] for name in ("mass_mail_id", "stage", "seq")]
-        return exists().where(and_(*same, self.mails))
+    def of_mails(self, table: FromClause) -> ColumnElement[bool]:
+        """The rows that are about their mails."""
+        return exists().where(same_row(table, delivery), self.mails)
 
     @property
     def consents(self) -> ColumnElement[bool]:
@@ -88,7 +89,8 @@ class PersonStore:
                 "consents": select(consent).where(person.consents).order_by(consent.c.id),
                 "consent_requests": select(consent_request).where(person.requests).order_by(consent_request.c.id),
                 "mails": mails.where(person.mails).order_by(delivery.c.mass_mail_id, delivery.c.stage),
-                "events": select(event).where(person.events).order_by(event.c.id),
+                "events": select(event).where(person.of_mails(event)).order_by(event.c.id),
+                "visits": select(visit).where(person.of_mails(visit)).order_by(visit.c.at),
             }
             rows = {name: (await connection.execute(query)).mappings().all() for name, query in known.items()}
         return {name: [dict(row) for row in found] for name, found in rows.items()}
@@ -105,7 +107,8 @@ class PersonStore:
             person = await _find(connection, address_key)
             await self._leave_a_hash(connection, address_key, now)
             await _refuse_while_in_hand(connection, person, now)
-            await connection.execute(update(event).where(person.events).values(detail=""))
+            await connection.execute(update(event).where(person.of_mails(event)).values(detail=""))
+            await connection.execute(delete(visit).where(person.of_mails(visit)))
             mails = await _erase_mails(connection, person, now)
             await connection.execute(delete(consent_request).where(person.requests))
             consents = await connection.execute(delete(consent).where(person.consents))

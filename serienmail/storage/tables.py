@@ -280,14 +280,45 @@ class Event(SQLModel, table=True):
     __tablename__: ClassVar[str] = "event"
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
-    kind: str  # opened, clicked, bounced, unsubscribed, late_reply
+    kind: str  # opened, clicked; machine_opened, machine_clicked; bounced, unsubscribed, subscribed, late_reply
     mass_mail_id: str
     stage: int
     seq: int
     at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     detail: str = ""
+    link: int | None = Field(default=None, sa_column=Column(BigInteger))  # that was clicked
+    key: str | None = Field(default=None, unique=True)  # of what came from outside, so that it counts once
 
     __table_args__ = (Index("event_of_delivery", "mass_mail_id", "stage", "seq", "kind"),)
+
+
+class MeasuredLink(SQLModel, table=True):
+    """Where a link in a template's mails leads; its id stands in their links."""
+
+    __tablename__: ClassVar[str] = "measured_link"
+    __table_args__ = (UniqueConstraint("template", "url", name="measured_link_once"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    template: str  # name@revision
+    url: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class StoredVisit(SQLModel, table=True):
+    """A request for something in a mail, until it is judged; then an event is left of it, and nothing of its sender."""
+
+    __tablename__: ClassVar[str] = "visit"
+    __table_args__ = (Index("visit_of_delivery", "mass_mail_id", "stage", "seq"),)
+
+    id: str = Field(primary_key=True)  # made where it came in, so that it can be written again
+    mass_mail_id: str
+    stage: int
+    seq: int
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    link: int = Field(sa_column=Column(BigInteger, nullable=False))  # 0: the pixel
+    method: str
+    network: str  # a keyed hash
+    agent: str
+    scanner: bool
 
 
 class Audit(SQLModel, table=True):
@@ -348,5 +379,7 @@ stage = Stage.__table__  # type: ignore[attr-defined]
 delivery = Delivery.__table__  # type: ignore[attr-defined]
 copy = StoredCopy.__table__  # type: ignore[attr-defined]
 event = Event.__table__  # type: ignore[attr-defined]
+measured_link = MeasuredLink.__table__  # type: ignore[attr-defined]
+visit = StoredVisit.__table__  # type: ignore[attr-defined]
 shape = StoredShape.__table__  # type: ignore[attr-defined]
 account_limits = AccountLimits.__table__  # type: ignore[attr-defined]

@@ -148,7 +148,8 @@ def _recipient_rows(report: "Report") -> list[list[str]]:
     for counts in report.stages.values():
         column = {"selected": counts.selected}
         column |= {_IN_WORDS.get(state, words(state)): counts.of(state) for state in _STATES}
-        column |= {"opened": counts.opened, "not opened": counts.not_opened, "unsubscribed": counts.unsubscribed}
+        column |= {"opened": counts.opened, "not opened": counts.not_opened}
+        column |= {"clicked": counts.clicked, "not clicked": counts.not_clicked, "unsubscribed": counts.unsubscribed}
         columns.append(column | excluded_rows(counts))
     names = dict.fromkeys(name for column in columns for name in column)
     return [

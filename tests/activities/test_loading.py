@@ -12,7 +12,7 @@ from serienmail.domain.errors import TemplateFault
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load, Loaded
 from serienmail.domain.mass_mail import OnMissing
-from tests.fakes import KEY, FakeRecipients, FakeTemplates
+from tests.fakes import KEY, FakeRecipients, FakeTemplates, FakeVisits
 
 PEOPLE = [{"city": "Jena", "company": "Weiß AG"}, {"city": "", "company": "Weiß AG"}, {"city": "Ulm", "company": ""}]
 NEEDED = {"autumn@1": ["city"], "again@1": ["company"]}
@@ -23,7 +23,7 @@ async def load(recipients: FakeRecipients, on_missing: OnMissing, plain: bool) -
     wanted = Load(
         key=KEY, revision=1, opted_in_only=True, on_missing=on_missing, templates=("autumn@1", "again@1", "autumn@1")
     )
-    activities = LoadingActivities(recipients, FakeTemplates(NEEDED, plain=plain))
+    activities = LoadingActivities(recipients, FakeTemplates(NEEDED, plain=plain), FakeVisits())
     return await ActivityEnvironment().run(activities.load_recipients, wanted)
 
 
@@ -47,7 +47,7 @@ async def test_a_fault_in_one_contact_s_data_is_told_with_the_number_of_contacts
             return run
 
     wanted = Load(key=KEY, revision=1, opted_in_only=True, on_missing=OnMissing.REFUSE, templates=("autumn@1",))
-    activities = LoadingActivities(FakeRecipients(PEOPLE), Faulty({}))
+    activities = LoadingActivities(FakeRecipients(PEOPLE), Faulty({}), FakeVisits())
     loaded = await ActivityEnvironment().run(activities.load_recipients, wanted)
     assert loaded.problem == f"For 1 of the recipients {fault}."
 

@@ -155,6 +155,8 @@ async def audience(database: Database, chosen: Audience, **changes: Any) -> dict
         (Audience.RECEIVED, ["person1", "person2", "person3"]),
         (Audience.OPENED, ["person1"]),
         (Audience.NOT_OPENED, ["person2"]),
+        (Audience.CLICKED, ["person1"]),
+        (Audience.NOT_CLICKED, ["person2"]),
     ],
 )
 async def test_a_follow_up_goes_to_its_audience_among_those_who_got_the_mass_mail(
