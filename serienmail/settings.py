@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     """User ids with the role ``administer``, whatever ``users`` says."""
     consent_link_days: int = Field(default=7, ge=1)
     """How long the link in a request for consent is good."""
+    spool: Path = Path(".serienmail/spool")
+    """The web process's own folder, for what it can't write to the database now."""
     machine_list: Path | None = None
     """Programs and networks that open mails without a person; None: the list that comes along."""
     edit_lead_minutes: int = Field(default=15, ge=0)

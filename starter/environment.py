@@ -110,6 +110,7 @@ def _settings(folder: Path, web_url: str, account: Account, mail: MailSettings) 
         database_url=f"sqlite+aiosqlite:///{(folder / 'serienmail.db').absolute()}",
         web_base_url=web_url,
         link_key=SecretStr(key_file.read_text()),
+        spool=(folder / "spool").absolute(),
         accounts={ACCOUNT: account},
         mail=mail,
         administrators=("admin",),
@@ -133,6 +134,7 @@ def _configured(folder: Path, settings: Settings, temporal_port: int) -> dict[st
     file.write_text(
         f"database_url = {json.dumps(settings.database_url)}\n"
         f"web_base_url = {json.dumps(settings.web_base_url)}\n"
+        f"spool = {json.dumps(str(settings.spool))}\n"
         f"link_key = {json.dumps(settings.link_key.get_secret_value())}\n"
         f"administrators = {json.dumps(settings.administrators)}\n\n"
         f"[accounts.{ACCOUNT}]\n"

@@ -14,6 +14,8 @@ from starter.inbox import ReceivedMail
 _PIXEL = re.compile(r'<img src="([^"]+/o/[^"]+)" width="1"')
 _TOKEN = re.compile(r"<([^@]+)@")
 AT_ONCE = 20
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"}
+"""Else an open would be a machine's."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Reader:
         html = message.get_body(("html",))
         pixel = _PIXEL.search(html.get_content()) if html else None
         if pixel and _share(mail.recipient, f"opens {ref.stage}") < self.opens:
-            (await self.http.get(pixel[1])).raise_for_status()
+            (await self.http.get(pixel[1], headers=BROWSER)).raise_for_status()
             self.opened.setdefault(ref.stage, set()).add(ref)
         if _share(mail.recipient, f"unsubscribes {ref.stage}") < self.unsubscribes:
             url = message["List-Unsubscribe"].strip().removeprefix("<").removesuffix(">")

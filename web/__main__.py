@@ -3,15 +3,19 @@
 import argparse
 import asyncio
 import sys
+from contextlib import suppress
 
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
-from serienmail.domain.errors import SerienmailError
+from serienmail.domain.errors import DatabaseAway, SerienmailError
 from serienmail.settings import load_settings
 from serienmail.storage.database import Database
 from serienmail.storage.migration import require_migrated
 from web.app import compose
+
+MOST_AT_ONCE = 1_000
+"""Connections; those beyond are told to come again, so that nobody can use up the memory."""
 
 
 def main() -> None:
@@ -32,9 +36,15 @@ async def serve(host: str, port: int) -> None:
     settings = load_settings()
     database = Database(settings.database_url)
     try:
-        await require_migrated(database)
+        with suppress(DatabaseAway):  # what comes is kept until it is back
+            await require_migrated(database)
         config = uvicorn.Config(
-            compose(settings, database), host=host, port=port, server_header=False, timeout_graceful_shutdown=10
+            compose(settings, database),
+            host=host,
+            port=port,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+            limit_concurrency=MOST_AT_ONCE,
         )
         await uvicorn.Server(config).serve()
     finally:

@@ -1,22 +1,30 @@
 """The web application: its routes, and what holds for every answer."""
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from sqlalchemy import text
 
 from serienmail.mailing.links import Links
+from serienmail.mailing.machine_list import read_machine_list
 from serienmail.settings import Settings
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.database import Database
+from serienmail.storage.measured_links import MeasuredLinkStore
 from serienmail.storage.tracking import Tracking
+from serienmail.storage.visits import VisitStore
+from web.click import Targets, click_routes
 from web.confirm import Confirmations, confirm_routes
 from web.health import Ping, health_routes
-from web.pixel import Opens, pixel_routes
-from web.unsubscribe import OptOuts, unsubscribe_routes
+from web.pixel import pixel_routes
+from web.recording import Recording
+from web.spool import Spool
+from web.unsubscribe import Recipients, unsubscribe_routes
+from web.visitors import Visitors
 
 MOST_BODY = 4096
 """Bytes. A one-click POST has 26; no route reads its body, so an undeclared one stays in the server's own buffer."""
@@ -35,8 +43,15 @@ SORRY = (
 )
 
 
-class Records(Opens, OptOuts, Protocol):
-    """All that the routes record."""
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What the routes stand on."""
+
+    recipients: Recipients
+    recording: Recording
+    targets: Targets
+    confirmations: Confirmations
+    ping: Ping
 
 
 def compose(settings: Settings, database: Database) -> FastAPI:
@@ -46,17 +61,32 @@ def compose(settings: Settings, database: Database) -> FastAPI:
         async with database.read() as connection:
             await connection.execute(text("SELECT 1"))
 
-    links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
-    return create_app(links, Tracking(database), ConsentRequestStore(database), ping)
+    key = settings.link_key.get_secret_value().encode()
+    machines, tracking = read_machine_list(settings.machine_list), Tracking(database)
+    adapters = Adapters(
+        recipients=tracking,
+        recording=Recording(VisitStore(database, machines), tracking, Spool(settings.spool)),
+        targets=MeasuredLinkStore(database),
+        confirmations=ConsentRequestStore(database),
+        ping=ping,
+    )
+    return create_app(Links(settings.web_base_url, key), Visitors(machines, key), adapters)
 
 
-def create_app(links: Links, records: Records, confirmations: Confirmations, ping: Ping) -> FastAPI:
+def create_app(links: Links, visitors: Visitors, adapters: Adapters) -> FastAPI:
     """The application on any storage."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(pixel_routes(links, records))
-    app.include_router(unsubscribe_routes(links, records))
-    app.include_router(confirm_routes(links, confirmations))
-    app.include_router(health_routes(ping))
+
+    @asynccontextmanager
+    async def working(_app: FastAPI) -> AsyncIterator[None]:
+        async with adapters.recording.at_work():
+            yield
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=working)
+    app.include_router(pixel_routes(links, visitors, adapters.recording))
+    app.include_router(click_routes(links, visitors, adapters.recording, adapters.targets))
+    app.include_router(unsubscribe_routes(links, adapters.recipients, adapters.recording))
+    app.include_router(confirm_routes(links, adapters.confirmations))
+    app.include_router(health_routes(adapters.ping))
     app.middleware("http")(_guard)
     app.add_exception_handler(Exception, _apologise)
     logging.getLogger("uvicorn.access").addFilter(_without_people)

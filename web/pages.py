@@ -41,4 +41,4 @@ def readers_choice(accept_language: str, *known: W) -> W:
 def masked(address: str) -> str:
     """``anna@example.org`` as ``a***@example.org``: known to its owner, useless to whoever got the link forwarded."""
     local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"
+    return address and f"{local[:1]}***@{domain}"

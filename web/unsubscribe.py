@@ -1,5 +1,7 @@
 """The way out of mass mail, of one topic or of all, and back in: a page that asks, and the POST that does it."""
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -9,6 +11,9 @@ from fastapi.responses import HTMLResponse
 
 from serienmail.mailing.links import LinkKind, Links, MailRef
 from web.pages import answer, masked, readers_choice
+from web.recording import PATIENCE, OptOut
+
+log = logging.getLogger(__name__)
 
 
 class Recipient(Protocol):
@@ -23,17 +28,26 @@ class Recipient(Protocol):
         """In words that its recipients read."""
 
 
-class OptOuts(Protocol):
-    """Where opt-outs are recorded."""
+class Recipients(Protocol):
+    """Whom mails went to."""
 
     async def recipient_of(self, number: int, stage: int, seq: int) -> Recipient | None:
         """Whom this mail went to; None if there is no such mail."""
 
-    async def unsubscribed(self, number: int, stage: int, seq: int, at: datetime, *, everything: bool = False) -> bool:
-        """No more mail of this mail's topic to its address, or of any; False if there is no such mail."""
 
-    async def subscribed(self, number: int, stage: int, seq: int, at: datetime) -> bool:
-        """Take back every opt-out of this mail's address; False if there is no such mail."""
+class OptOutKeeper(Protocol):
+    """Where opt-outs are kept."""
+
+    async def opted(self, what: OptOut, mail: MailRef, at: datetime) -> None:
+        """Keep what a recipient decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """The recipient of a mail that can't be looked up now; what they ask for is kept all the same."""
+
+    address: str = ""
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,7 @@ ENGLISH = Words(
 )
 
 
-def unsubscribe_routes(links: Links, opt_outs: OptOuts) -> APIRouter:
+def unsubscribe_routes(links: Links, recipients: Recipients, keeper: OptOutKeeper) -> APIRouter:
     """``/u/<token>``: GET asks and changes nothing, because scanners follow every link; POST unsubscribes.
 
     A mail program's one-click POST (RFC 8058) and the page's own button get the same answer: a page, at once,
@@ -109,30 +123,35 @@ def unsubscribe_routes(links: Links, opt_outs: OptOuts) -> APIRouter:
 
     @routes.post("/u/{token}")
     async def unsubscribe(token: str, request: Request) -> HTMLResponse:
-        ref = links.read(LinkKind.UNSUBSCRIBE, token)
-        if ref is not None:
-            await opt_outs.unsubscribed(ref.number, ref.stage, ref.seq, datetime.now(UTC))
-        return await page("done", request, ref)
+        return await keep("unsubscribed", "done", token, request)
 
     @routes.post("/u/{token}/all")
     async def unsubscribe_from_all(token: str, request: Request) -> HTMLResponse:
-        ref = links.read(LinkKind.UNSUBSCRIBE, token)
-        if ref is not None:
-            await opt_outs.unsubscribed(ref.number, ref.stage, ref.seq, datetime.now(UTC), everything=True)
-        return await page("all_done", request, ref)
+        return await keep("all_unsubscribed", "all_done", token, request)
 
     @routes.post("/u/{token}/again")
     async def subscribe_again(token: str, request: Request) -> HTMLResponse:
+        return await keep("subscribed", "again", token, request)
+
+    async def keep(what: OptOut, name: str, token: str, request: Request) -> HTMLResponse:
         ref = links.read(LinkKind.UNSUBSCRIBE, token)
         if ref is not None:
-            await opt_outs.subscribed(ref.number, ref.stage, ref.seq, datetime.now(UTC))
-        return await page("again", request, ref)
+            await keeper.opted(what, ref, datetime.now(UTC))
+        return await page(name, request, ref)
 
     async def page(name: str, request: Request, ref: MailRef | None) -> HTMLResponse:
-        recipient = None if ref is None else await opt_outs.recipient_of(ref.number, ref.stage, ref.seq)
-        return _page(name, request, recipient)
+        return _page(name, request, None if ref is None else await _recipient(recipients, ref))
 
     return routes
+
+
+async def _recipient(recipients: Recipients, ref: MailRef) -> Recipient | None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await recipients.recipient_of(ref.number, ref.stage, ref.seq)
+    except Exception as error:  # each driver has its own, and all mean the same here
+        log.warning("a recipient couldn't be looked up: %s", type(error).__name__)
+        return Somebody()
 
 
 def _page(name: str, request: Request, recipient: Recipient | None) -> HTMLResponse:

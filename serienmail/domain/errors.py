@@ -14,6 +14,7 @@
     │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
     ├── LedgerWentBack              the ledger knows of fewer mails than it did: its database was restored
     └── EnvironmentFault            Temporal, database or port is not as it must be
+        └── DatabaseAway            the database can't be reached
 
 The message is one sentence that says what happened and what to do. It never carries an address or a name:
 exceptions of activities end up in workflow histories.
@@ -100,3 +101,7 @@ class LedgerWentBack(SerienmailError):
 
 class EnvironmentFault(SerienmailError):
     """Temporal, database or port is not as it must be."""
+
+
+class DatabaseAway(EnvironmentFault):
+    """The database can't be reached."""

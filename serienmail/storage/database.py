@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.errors import DatabaseAway
 
 
 class Database:
@@ -54,7 +54,7 @@ async def _reachable(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         begun = engine.begin()
         connection = await begun.__aenter__()
     except Exception as error:  # while it connects, asyncpg's own exceptions come through as they are
-        raise EnvironmentFault(
+        raise DatabaseAway(
             "the database can't be reached; check SERIENMAIL_DATABASE_URL and that the server runs."
         ) from error
     try:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Update,
     and_,
     delete,
+    exists,
     func,
     null,
     select,
@@ -35,6 +36,7 @@ from serienmail.domain.delivery import StageKey
 from serienmail.domain.judging import BURST, QUIET, MachineList, Visit, judge
 from serienmail.domain.states import DeliveryState
 from serienmail.storage.database import Database
+from serienmail.storage.doubt import arrived
 from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.rows import same_row
 from serienmail.storage.tables import UtcDateTime, delivery, event, mass_mail, visit
@@ -65,6 +67,8 @@ class VisitStore:
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
         self._kept = _keep(database.is_sqlite)
         self._first_times = _first_times(database.is_sqlite)
+        given = given_rows(_FIRSTS, _FIRST_COLUMNS, database.is_sqlite)
+        self._visited = exists().where(same_row(given, delivery))
 
     async def record(self, visits: Sequence[VisitTo]) -> None:
         """Keep these, in one statement; those of mails that measure nothing are left out. Safe to repeat."""
@@ -112,7 +116,9 @@ class VisitStore:
             return 0
         events = [each for _, group in groupby(rows, key=_mail) for each in self._events(list(group))]
         await connection.execute(self._insert(event).on_conflict_do_nothing(), events)
-        await connection.execute(self._first_times, {_FIRSTS: as_given(self._firsts(events))})
+        firsts = {_FIRSTS: as_given(self._firsts(events))}
+        await connection.execute(self._first_times, firsts)
+        await connection.execute(arrived(self._visited, events[-1]["at"]), firsts)  # a machine has it from somebody
         await connection.execute(delete(visit).where(visit.c.id.in_([row.id for row in rows])))
         return len(rows)
 

@@ -5,7 +5,8 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -15,12 +16,15 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from serienmail.domain.consent import Asked
+from serienmail.domain.judging import MachineList
 from serienmail.mailing.links import Links
 from serienmail.settings import Settings
 from serienmail.storage.database import Database
 from serienmail.storage.tables import delivery, mass_mail
-from serienmail.storage.tracking import Recipient
-from web.app import compose, create_app
+from web.app import Adapters, compose, create_app
+from web.recording import Recording
+from web.spool import Spool
+from web.visitors import Visitors
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -45,27 +49,24 @@ def links() -> Links:
 
 
 @pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the composed application."""
-    settings = Settings(link_key=SecretStr(KEY), database_url=database.url)
+    settings = Settings(link_key=SecretStr(KEY), database_url=database.url, spool=tmp_path / "spool")
     async with served(compose(settings, database)) as client:
         yield client
 
 
-class BrokenRecords:
-    """Storage that fails each time."""
+class BrokenStorage:
+    """Storage that fails each time, and counts how often it was asked."""
 
-    async def opened(self, *_of_mail: object) -> None:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def _fail(self, *_asked: object, **_how: object) -> NoReturn:
+        self.asked += 1
         raise OSError("disk full")
 
-    async def recipient_of(self, *_of_mail: object) -> Recipient | None:
-        raise OSError("disk full")
-
-    async def unsubscribed(self, *_of_mail: object, everything: bool = False) -> bool:
-        raise OSError("disk full")
-
-    async def subscribed(self, *_of_mail: object) -> bool:
-        raise OSError("disk full")
+    recipient_of = unsubscribed = subscribed = target = record = judge = _fail
 
 
 class BrokenConfirmations:
@@ -83,10 +84,28 @@ async def no_answer() -> None:
     raise OSError("connection refused")
 
 
+def broken_app(links: Links, spool: Spool) -> FastAPI:
+    """An application whose database fails each time."""
+    storage = BrokenStorage()
+    recording = Recording(storage, storage, spool)
+    adapters = Adapters(storage, recording, storage, BrokenConfirmations(), no_answer)
+    return create_app(links, Visitors(MachineList(), KEY.encode()), adapters)
+
+
 @pytest.fixture
-async def broken(links: Links) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application whose storage fails."""
-    async with served(create_app(links, BrokenRecords(), BrokenConfirmations(), no_answer)) as client:
+async def broken(links: Links, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application whose database fails."""
+    async with served(broken_app(links, Spool(tmp_path / "spool"))) as client:
+        yield client
+
+
+@pytest.fixture
+async def full(links: Links, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application whose database fails, and whose disk is full."""
+    spool = Spool(tmp_path / "spool")
+    for name in ("incoming", "leaving"):
+        (tmp_path / f"spool/{name}.jsonl").mkdir()
+    async with served(broken_app(links, spool)) as client:
         yield client
 
 

@@ -27,7 +27,8 @@ async def test_every_answer_carries_the_headers_that_protect_the_reader(
     client: httpx.AsyncClient, database: Database, links: Links
 ) -> None:
     await a_mass_mail(database, {})
-    for path in (links.pixel_url(MAIL), links.unsubscribe_url(MAIL), "/u/guessed", "/health", "/nothing", "/docs"):
+    ours = (links.pixel_url(MAIL), links.link_url(MAIL, 1), links.unsubscribe_url(MAIL))
+    for path in (*ours, "/u/guessed", "/health", "/nothing", "/docs"):
         assert_guarded(await client.get(path))
 
 
@@ -53,8 +54,8 @@ async def test_a_large_body_is_refused_before_anything_happens(
     assert_guarded(answer)
 
 
-async def test_a_failure_is_an_apology_without_details(broken: httpx.AsyncClient, links: Links) -> None:
-    answer = await broken.post(links.unsubscribe_url(MAIL))
+async def test_a_failure_is_an_apology_without_details(full: httpx.AsyncClient, links: Links) -> None:
+    answer = await full.post(links.unsubscribe_url(MAIL))
     assert answer.status_code == 500
     assert "try again in a few minutes" in answer.text
     assert "disk full" not in answer.text

@@ -16,11 +16,11 @@ from tests.web.conftest import KEY
 
 
 @asynccontextmanager
-async def started(database_url: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(database_url: str, port: int, spool: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """The process, which ends with the test."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "web", "--port", str(port), stderr=asyncio.subprocess.PIPE,
-        env={"SERIENMAIL_DATABASE_URL": database_url, "SERIENMAIL_LINK_KEY": KEY},
+        env={"SERIENMAIL_DATABASE_URL": database_url, "SERIENMAIL_LINK_KEY": KEY, "SERIENMAIL_SPOOL": str(spool)},
     )  # fmt: skip
     try:
         yield process
@@ -30,17 +30,22 @@ async def started(database_url: str, port: int) -> AsyncIterator[asyncio.subproc
         await process.communicate()
 
 
+async def until_it_runs(process: asyncio.subprocess.Process) -> None:
+    """Wait until it takes requests."""
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"running on" in line:
+            return
+
+
 async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/serienmail.db")
     await migrate(database)
     await database.close()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with started(database.url, port) as process:
-        assert process.stderr is not None
-        async for line in process.stderr:
-            if b"running on" in line:
-                break
+    async with started(database.url, port, tmp_path / "spool") as process:
+        await until_it_runs(process)
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(f"http://127.0.0.1:{port}/health")).json() == {"status": "ok"}
         process.send_signal(signal.SIGTERM)
@@ -48,7 +53,7 @@ async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 
 
 async def test_a_database_without_tables_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    async with started(f"sqlite+aiosqlite:///{tmp_path}/empty.db", 0) as process:
+    async with started(f"sqlite+aiosqlite:///{tmp_path}/empty.db", 0, tmp_path / "spool") as process:
         _, printed = await process.communicate()
     assert process.returncode == 1
     assert printed.decode() == "The database has no tables yet; run 'serienmail migrate' first.\n"
