@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 
 from serienmail.domain.delivery import Claimed, SliceJob, SliceRange, StageKey
+from serienmail.domain.judging import QUIET, MachineList, Visit
 from serienmail.domain.loading import Load
 from serienmail.domain.mass_mail import MassMail, OnMissing
 from serienmail.domain.provider import Providers
@@ -19,6 +21,7 @@ from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.shaping import Shaping
 from serienmail.storage.tables import delivery
+from serienmail.storage.visits import VisitStore, VisitTo
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 KEY = StageKey("autumn", 0)
@@ -63,6 +66,14 @@ async def an_open_stage(database: Database, contacts: int | Sequence[ContactRow]
     ledger = a_ledger(database)
     await ledger.open_stage(KEY, 1)
     return ledger
+
+
+async def a_person_opens(database: Database, seq: int, at: datetime, *, number: int = 1, link: int = 0) -> None:
+    """Somebody opens a mail of a stage 0, or clicks on a link in it, and is judged to be a person."""
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+    visits = VisitStore(database, MachineList())
+    await visits.record([VisitTo(uuid4().hex, number, 0, seq, Visit(at=at, link=link, agent=firefox))])
+    await visits.judge(at + QUIET)
 
 
 async def claim(ledger: Ledger, job: SliceJob, now: datetime) -> Claimed | None:

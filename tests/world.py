@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.commands import Phase, StageStatus
 from serienmail.domain.delivery import StageKey
+from serienmail.domain.judging import BURST, Visit
 from serienmail.domain.mass_mail import Audience, FollowUp, MassMail
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
@@ -26,8 +28,10 @@ from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
 from serienmail.storage.tables import stage
 from serienmail.storage.tracking import Tracking
+from serienmail.storage.visits import VisitTo
 from starter.client import MassMails
 from starter.inbox import Inbox
+from starter.reader import BROWSER
 from starter.services import Services, open_services
 from tests.builders import a_contact
 from worker import build_workers
@@ -78,6 +82,11 @@ class World:
     def delivery_of_follow_up(self, mass_mail_id: str, stage: int, epoch: int) -> WorkflowHandle[Any, Any]:
         """The delivery inside one start of a follow-up."""
         return self.mails.temporal.get_workflow_handle(audience_workflow_id(StageKey(mass_mail_id, stage), epoch))
+
+    async def opened(self, *seqs: int, link: int = 0, stage: int = 0) -> None:
+        """People open these mails of the test's only mass mail, or click on a link in them."""
+        came = Visit(at=datetime.now(UTC) - BURST, link=link, agent=BROWSER["User-Agent"])
+        await self.services.visits.record([VisitTo(uuid4().hex, 1, stage, seq, came) for seq in seqs])
 
     async def details(self, workflow: WorkflowHandle[Any, Any]) -> str:
         """What the Temporal UI shows as a workflow's current details."""

@@ -1,4 +1,4 @@
-"""What becomes of a mail that is out: opened, clicked, come back; its recipient asks for no more, or for more again."""
+"""What becomes of a mail that is out: it comes back; its recipient asks for no more, or for more again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,9 @@ class Recipient:
 
 
 class Tracking:
-    """Opens, clicks, bounces and opt-outs. A mail is named as its links name it: the mass mail's number, stage, seq.
+    """Bounces and opt-outs; ``visits`` has what is opened and clicked.
+
+    A mail is named as its links name it: the mass mail's number, stage, seq.
 
     Each of them shows that a mail in doubt was accepted: its row becomes ``sent`` in the same transaction. One that
     came while the mail was still in hand is looked at when the stage is settled.
@@ -44,27 +46,16 @@ class Tracking:
             mail = (await connection.execute(_mail(number, stage, seq))).one_or_none()
             return None if mail is None else Recipient(mail.address, mail.topic)
 
-    async def opened(self, number: int, stage: int, seq: int, at: datetime) -> None:
-        """Record an open, if this mail measures opens; the delivery keeps the time of the first."""
-        await self._happened("opened", number, stage, seq, at)
-
-    async def clicked(self, number: int, stage: int, seq: int, at: datetime) -> None:
-        """Record a click, if this mail measures; the delivery keeps the time of the first."""
-        await self._happened("clicked", number, stage, seq, at)
-
     async def bounced(self, number: int, stage: int, seq: int, at: datetime) -> None:
         """Record that a mail came back; the delivery keeps the time of the first. Nobody is suppressed by it."""
-        await self._happened("bounced", number, stage, seq, at)
-
-    async def _happened(self, kind: str, number: int, stage: int, seq: int, at: datetime) -> None:
         async with self._database.write() as connection:
             query = _mail(number, stage, seq).with_for_update(of=delivery)  # else two at once exceed the limit
             mail = (await connection.execute(query)).one_or_none()
-            if mail is None or mail.state == DeliveryState.EXCLUDED or not _measures(mail, kind):
+            if mail is None or mail.state == DeliveryState.EXCLUDED:
                 return
-            await connection.execute(_first_time(mail, delivery.c[f"{kind}_at"], at))
+            await connection.execute(_first_time(mail, delivery.c.bounced_at, at))
             await connection.execute(arrived(_is(mail), at))
-            await _append(connection, kind, mail, at)
+            await _append(connection, "bounced", mail, at)
 
     async def unsubscribed(self, number: int, stage: int, seq: int, at: datetime, *, everything: bool = False) -> bool:
         """No more mail of this mail's topic to its address, or of any; False if there is no such mail.
@@ -109,11 +100,6 @@ def _mail(number: int, stage: int, seq: int) -> Select[Any]:
         .where(mass_mail.c.number == number, delivery.c.stage == stage, delivery.c.seq == seq)
         .where(delivery.c.address_key.is_not(None))
     )
-
-
-def _measures(mail: Row[Any], kind: str) -> bool:
-    """Whether the recipient agreed to be measured; that a mail came back isn't the recipient's doing."""
-    return kind == "bounced" or bool(mail.tracked)
 
 
 def _is(mail: Row[Any]) -> ColumnElement[bool]:

@@ -24,7 +24,7 @@ from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.tables import event
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, claim, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, a_person_opens, an_open_stage, claim, rows, states
 
 MINUTE = timedelta(minutes=1)
 
@@ -117,11 +117,11 @@ async def test_an_open_or_an_opt_out_shows_that_a_mail_in_doubt_arrived(database
     ledger, tracking = await an_open_stage(database, 3), Tracking(database)
     for _ in range(3):
         await a_claim(ledger)
-    await tracking.opened(1, 0, 1, NOON)
+    await a_person_opens(database, 1, NOON)
     await tracking.unsubscribed(1, 0, 2, NOON)
     await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT)
     assert await states(database) == ["sent", "sent", "unknown"]
-    await tracking.opened(1, 0, 3, NOON)
+    await a_person_opens(database, 3, NOON)
     await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT)
     assert await states(database) == ["sent", "sent", "sent"]
 

@@ -23,7 +23,7 @@ from serienmail.storage.loading import RecipientStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.tables import contact, delivery, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, claim, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, a_person_opens, an_open_stage, claim, rows, states
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLLOW_UP = StageKey("autumn", 1)
@@ -129,7 +129,7 @@ async def test_only_who_is_still_due_a_mail_is_excluded_by_seq(database: Databas
 
 
 async def a_sent_mass_mail(database: Database) -> None:
-    """To six: 1 opened, 2 did not, 3 is not measured, 4 was rejected, 5 is in doubt, 6 was excluded."""
+    """To six: 1 clicked, 2 did not, 3 is not measured, 4 was rejected, 5 is in doubt, 6 was excluded."""
     contacts = [a_contact(number, tracking=number != 3, opt_in=number != 6) for number in range(1, 7)]
     ledger = await an_open_stage(database, contacts)
     verdicts = [Verdict.ACCEPTED] * 3 + [Verdict.REJECTED, Verdict.IN_DOUBT]
@@ -138,7 +138,7 @@ async def a_sent_mass_mail(database: Database) -> None:
         assert claimed is not None
         await ledger.record(outcome(claimed, Answer(verdict), NOON))
     for seq in (1, 3):
-        await Tracking(database).opened(1, 0, seq, NOON + timedelta(hours=1))
+        await a_person_opens(database, seq, NOON + timedelta(hours=1), link=1)
 
 
 async def audience(database: Database, chosen: Audience, **changes: Any) -> dict[str, str]:

@@ -23,7 +23,7 @@ from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.tables import consent_request, delivery, event, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, an_order, claim, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, a_person_opens, an_open_stage, an_order, claim, states
 
 HASH = AddressHash(b"k" * 32)
 WANDA = a_contact(
@@ -43,7 +43,7 @@ async def everywhere(database: Database) -> Ledger:
         assert claimed is not None
         await ledger.record(outcome(claimed, Answer(verdict, f"250 ok {claimed.address}"), NOON))
     tracking = Tracking(database)
-    await tracking.opened(1, 0, 1, NOON)
+    await a_person_opens(database, 1, NOON)
     for mass_mail_id, topic in (("due", ""), ("wine", "Wine")):
         await MassMailStore(database).create(an_order(id=mass_mail_id, topic=topic), NOON)
         await RecipientStore(database).load(a_load(key=StageKey(mass_mail_id, 0), topic=topic), NOON)

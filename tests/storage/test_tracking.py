@@ -1,4 +1,4 @@
-"""Opens are measured only where agreed, and an opt-out reaches every mail that is still due."""
+"""A bounce is kept, and an opt-out reaches every mail that is still due."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -48,33 +48,13 @@ async def states(database: Database) -> list[tuple[str, str]]:
     return [(row.state, row.reason) for row in await rows(database, delivery)]
 
 
-async def test_the_first_open_stays_on_the_mail_and_each_is_an_event(database: Database, tracking: Tracking) -> None:
-    await a_mail(database, "m1", 1, "sent", tracked=True)
-    await tracking.opened(1, 0, 1, NOON)
-    await tracking.opened(1, 0, 1, NOON + timedelta(hours=1))
-    (mail,) = await rows(database, delivery)
-    assert mail.opened_at == NOON
-    assert [(e.kind, e.mass_mail_id, e.seq) for e in await rows(database, event)] == [("opened", "m1", 1)] * 2
-
-
-@pytest.mark.parametrize(("state", "tracked"), [("sent", False), ("excluded", True)])
-async def test_no_open_is_recorded_without_consent_or_without_mail(
-    database: Database, tracking: Tracking, state: str, tracked: bool
-) -> None:
-    await a_mail(database, "m1", 1, state, tracked=tracked)
-    await tracking.opened(1, 0, 1, NOON)
-    await tracking.opened(7, 0, 1, NOON)
-    (mail,) = await rows(database, delivery)
-    assert mail.opened_at is None
-    assert await rows(database, event) == []
-
-
-async def test_opens_of_one_mail_are_recorded_fifty_times_at_most(database: Database, tracking: Tracking) -> None:
-    await a_mail(database, "m1", 1, "sent", tracked=True)
+async def test_bounces_of_one_mail_are_recorded_fifty_times_at_most(database: Database, tracking: Tracking) -> None:
+    await a_mail(database, "m1", 1, "sent")
     for _ in range(MOST_EVENTS - 2):
-        await tracking.opened(1, 0, 1, NOON)
-    await asyncio.gather(*(tracking.opened(1, 0, 1, NOON) for _ in range(5)))
+        await tracking.bounced(1, 0, 1, NOON)
+    await asyncio.gather(*(tracking.bounced(1, 0, 1, NOON + timedelta(hours=1)) for _ in range(5)))
     assert len(await rows(database, event)) == MOST_EVENTS
+    assert [mail.bounced_at for mail in await rows(database, delivery)] == [NOON]
 
 
 async def test_an_opt_out_excludes_what_is_due_in_every_mass_mail(database: Database, tracking: Tracking) -> None:
@@ -107,7 +87,7 @@ async def test_an_opt_out_calls_what_was_to_be_sent_again_in_doubt_and_not_exclu
 
 
 @pytest.mark.parametrize("state", ["unknown", "pending", "deferred"])
-@pytest.mark.parametrize("event", ["opened", "clicked", "bounced", "unsubscribed"])
+@pytest.mark.parametrize("event", ["bounced", "unsubscribed"])
 async def test_whatever_shows_that_a_mail_in_doubt_was_accepted_makes_it_sent_at_once(
     database: Database, tracking: Tracking, event: str, state: str
 ) -> None:
@@ -119,14 +99,11 @@ async def test_whatever_shows_that_a_mail_in_doubt_was_accepted_makes_it_sent_at
     assert (mail.doubted, mail.finished_at, getattr(mail, f"{event}_at")) == (True, NOON, NOON)
 
 
-async def test_a_bounce_is_recorded_without_consent_a_click_only_with_it(
-    database: Database, tracking: Tracking
-) -> None:
+async def test_a_bounce_is_recorded_without_consent(database: Database, tracking: Tracking) -> None:
     await a_mail(database, "m1", 1, "sent", tracked=False)
-    await tracking.clicked(1, 0, 1, NOON)
     await tracking.bounced(1, 0, 1, NOON)
     (mail,) = await rows(database, delivery)
-    assert (mail.clicked_at, mail.bounced_at) == (None, NOON)
+    assert mail.bounced_at == NOON
     assert [e.kind for e in await rows(database, event)] == ["bounced"]
 
 

@@ -98,6 +98,17 @@ async def test_nothing_is_kept_of_mails_that_measure_nothing_or_never_went(
     assert await waiting(database) == 0
 
 
+@pytest.mark.parametrize("agent", [FIREFOX.agent, "Mozilla/5.0"])
+async def test_whoever_opens_a_mail_in_doubt_shows_that_it_was_accepted(
+    database: Database, visits: VisitStore, agent: str
+) -> None:
+    await a_mail(database, "m1", 3, "unknown", tracked=True, doubted=True)
+    await visits.record([to(3, agent=agent)])
+    await visits.judge(LATER)
+    async with database.read() as connection:
+        assert (await connection.execute(select(delivery.c.state).where(delivery.c.seq == 3))).scalar_one() == "sent"
+
+
 async def test_a_visit_that_is_written_twice_counts_once_even_after_it_was_judged(
     database: Database, visits: VisitStore
 ) -> None:

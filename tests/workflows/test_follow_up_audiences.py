@@ -2,18 +2,14 @@
 
 from datetime import UTC, datetime
 
+from serienmail.domain.commands import Phase
 from serienmail.domain.criteria import Comparison, Operator
-from serienmail.domain.mass_mail import Audience
+from serienmail.domain.mass_mail import Audience, Of
 from serienmail.domain.states import MassMailState
 from tests.builders import a_contact
 from tests.world import DAY, HOUR, World, everybody, follow_up
 
 FIRST = 1  # the number of a test's only mass mail, as links name it
-
-
-async def opens(world: World, *seqs: int) -> None:
-    for seq in seqs:
-        await world.tracking.opened(FIRST, 0, seq, datetime.now(UTC))
 
 
 async def test_each_audience_gets_its_follow_up_and_the_unmeasured_only_that_for_all(world: World) -> None:
@@ -22,10 +18,38 @@ async def test_each_audience_gets_its_follow_up_and_the_unmeasured_only_that_for
     rules = tuple(follow_up(day, audience) for day, audience in enumerate(audiences, start=1))
     await world.start("audiences", due=None, follow_ups=rules)
     await world.until("audiences", MassMailState.FOLLOWING_UP)
-    await opens(world, 1, 2, 6)  # the sixth mail has no pixel: this open can't be
+    await world.opened(1, 2, 6)  # the sixth mail has no pixel: this open can't be
     await world.skip("audiences", 4 * DAY)
     await world.mails.wait("audiences")
     assert await world.states("audiences") == [{"sent": 6}, {"sent": 6}, {"sent": 2}, {"sent": 2}]
+
+
+async def test_clicks_choose_audiences_and_a_machine_s_do_not(world: World) -> None:
+    await world.contacts(4)
+    audiences = (Audience.CLICKED, Audience.NOT_CLICKED)
+    rules = tuple(follow_up(day, audience) for day, audience in enumerate(audiences, start=1))
+    await world.start("clicks", due=None, follow_ups=rules)
+    await world.until("clicks", MassMailState.FOLLOWING_UP)
+    await world.opened(1)
+    await world.opened(2, link=1)
+    for link in (1, 2, 3):  # all at once
+        await world.opened(3, link=link)
+    await world.skip("clicks", 3 * DAY)
+    await world.mails.wait("clicks")
+    assert await world.states("clicks") == [{"sent": 4}, {"sent": 1}, {"sent": 3}]
+
+
+async def test_an_audience_can_be_a_part_of_the_follow_up_before_it(world: World) -> None:
+    await world.contacts(3)
+    rules = (follow_up(1), follow_up(2, Audience.CLICKED, of=Of.PREVIOUS), follow_up(3, Audience.CLICKED))
+    await world.start("previous", due=None, follow_ups=rules)
+    await world.until("previous", MassMailState.FOLLOWING_UP)
+    await world.skip("previous", DAY)
+    await world.until_phase("previous", 1, Phase.OVER)
+    await world.opened(2, 3, link=1, stage=1)
+    await world.skip("previous", 2 * DAY)
+    await world.mails.wait("previous")
+    assert await world.states("previous") == [{"sent": 3}, {"sent": 3}, {"sent": 2}, {}]
 
 
 async def test_ignore_criteria_look_at_the_contacts_as_they_are_when_it_is_due(world: World) -> None:

@@ -1,6 +1,6 @@
 """One mass mail from its order to its end, on the real Temporal dev server."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from serienmail.domain.mass_mail import Audience, FollowUp
 from serienmail.domain.states import MassMailState
@@ -27,7 +27,7 @@ async def test_follow_ups_go_to_those_who_opened_and_those_who_did_not(world: Wo
     await world.start("second", follow_ups=rules)
     await world.skip("second", timedelta(hours=2))
     await world.until("second", MassMailState.FOLLOWING_UP)
-    await world.tracking.opened(1, 0, 1, datetime.now(UTC))
+    await world.opened(1)
     await world.skip("second", timedelta(days=8))
     await world.mails.wait("second")
     report = await world.mails.status("second")
