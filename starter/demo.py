@@ -49,8 +49,6 @@ async def _demo(contacts: Path, mapping: Path | None, console: Console) -> Recou
         console.print(f"Started '{order.name}' for {order.due:%Y-%m-%d %H:%M %Z}, with three follow-ups.")
         with _progress(console) as bars:
             await _live(environment, order, reader, Bars(environment, order, bars))
-        for stage in range(len(order.follow_ups) + 1):
-            await environment.mails.services.visits.judge_stage(StageKey(order.id, stage), datetime.now(UTC))
         report = await environment.mails.status(order.id)
         result = recount(report, reader, environment.inbox)
         _show(console, result, environment.ui_url)

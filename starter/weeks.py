@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import WorkflowHandle
 
+from serienmail.domain.delivery import StageKey
+from serienmail.domain.judging import BURST
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
 from starter.environment import Embedded
@@ -52,9 +54,16 @@ class Weeks:
         while True:
             status = await self.settled()
             await self._reader.read(self._environment.inbox.messages())
+            await self._judge(status)
             if status.scheduled_at is None:
                 return status
             await self._skip_to_the_next(status)
+
+    async def _judge(self, status: Status) -> None:
+        """What was read counts at once: these readers are known to be no machines that come again."""
+        for stage in status.stages:
+            key = StageKey(status.order.id, stage.number)
+            await self._environment.mails.services.visits.judge_stage(key, datetime.now(UTC) + BURST)
 
     async def _skip_to_the_next(self, status: Status) -> None:
         server, due = self._environment.temporal, status.scheduled_at
