@@ -9,6 +9,8 @@ WORKDIR /app
 COPY constraints.txt worker.py ./
 COPY --from=build /wheels /wheels
 RUN pip install --no-cache-dir -c constraints.txt /wheels/*.whl
+RUN install --directory --owner=serienmail /spool
+ENV SERIENMAIL_SPOOL=/spool
 USER serienmail
 EXPOSE 8080
 # Exec form: the process itself gets SIGTERM, and finishes the mails in hand.
