@@ -11,7 +11,7 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, an_open_stage, claim, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_person_opens, an_open_stage, claim, rows, states
 
 LATER = NOON + timedelta(hours=1)
 
@@ -94,7 +94,10 @@ async def test_evidence_that_came_while_the_mail_was_in_hand_is_found_at_settlin
 ) -> None:
     ledger = await an_open_stage(database, 1)
     await claim(ledger, a_job(), NOON)
-    await getattr(Tracking(database), event)(1, 0, 1, NOON)
+    if event in ("opened", "clicked"):
+        await a_person_opens(database, 1, NOON, link=int(event == "clicked"))
+    else:
+        await getattr(Tracking(database), event)(1, 0, 1, NOON)
     assert await states(database) == ["handing_over"]
     await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT, resend=True)
     assert await states(database) == ["sent"]
