@@ -1,12 +1,19 @@
 """Which links of a template are measured, and that nothing else in it changes."""
 
+from dataclasses import replace
+from email import message_from_bytes, policy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serienmail.domain.template import Template
+from serienmail.mailing.account import Account
+from serienmail.mailing.builder import MailBuilder
+from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.measured_links import MOST_LINKS, targets, with_variables
 from serienmail.mailing.template import compile_template
+from tests.fakes import claimed
 
 SHOP = "https://shop.example/?a=1&b=2"
 
@@ -85,3 +92,18 @@ def test_with_their_own_targets_filled_in_every_template_says_the_same(source: s
     filled = variables | {f"link_url_{number}": url for url, number in ids.items()}
     assert measured.html.render(filled) == plain.html.render(variables)
     assert measured.text.render(filled) == plain.text.render(variables)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_only_who_agreed_gets_links_of_ours_and_the_pixel(tracked: bool) -> None:
+    links = Links("https://mail.example.com", b"k" * 32)
+    template = Template("autumn", "x", text=f"Shop: {SHOP}", html='<a href="https://shop.example/?a=1&amp;b=2">Shop</a>')
+    account = Account(host="localhost", from_address="mailing@example.com")
+    builder = MailBuilder(template, account, links, follow_up=False, measured_links={SHOP: 7})
+    message = message_from_bytes(builder.build(replace(claimed(5), tracked=tracked)).data, policy=policy.default)
+    ours = links.link_url(MailRef(1, 0, 5), 7)
+    for kind, original in (("plain", SHOP), ("html", SHOP.replace("&", "&amp;"))):
+        part = message.get_body((kind,))
+        assert part is not None
+        assert (ours in part.get_content(), original in part.get_content()) == (tracked, not tracked)
+        assert links.unsubscribe_url(MailRef(1, 0, 5)) in part.get_content()
