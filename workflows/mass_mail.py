@@ -38,7 +38,6 @@ from serienmail.domain.copies import CopyJob
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.errors import LedgerWentBack
 from serienmail.domain.loading import first_load, follow_up_load
-from serienmail.domain.mass_mail import Of
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_at_the_end
@@ -237,9 +236,8 @@ class MassMailWorkflow:
         """Stages 1–3: wait for its time, choose the audience, send. One that an edit took out ends at once."""
         while not await self._came_due(stage):
             pass
-        rule = self._campaign.rule(stage)
-        if rule and rule.of is Of.PREVIOUS:  # its recipients are known when it is out
-            previous = self._campaign.stages[stage.number - 1]
+        rule, previous = self._campaign.rule(stage), self._campaign.stages[stage.number - 1]
+        if rule and rule.is_of_previous:  # whose recipients are known when it is out
             await workflow.wait_condition(lambda: previous.phase.is_ended)
         if self._campaign.rule(stage):
             await self._deliver(stage)

@@ -76,6 +76,11 @@ class FollowUp:
     ignore: str | None = None
     of: Of = Of.MASS_MAIL
 
+    @property
+    def is_of_previous(self) -> bool:
+        """Whether it has to wait for the follow-up before it."""
+        return self.of is Of.PREVIOUS
+
     def due(self, ended: datetime) -> datetime:
         """When it is due if the mass mail ended then."""
         return self.on or ended + (self.after or timedelta())
