@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     """User ids with the role ``administer``, whatever ``users`` says."""
     consent_link_days: int = Field(default=7, ge=1)
     """How long the link in a request for consent is good."""
+    soft_bounces: int = Field(default=3, ge=1)
+    """As many mass mails must bounce softly at an address, within half a year, until it gets no more."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
     sources: dict[str, Source] = Field(default_factory=dict)

@@ -45,6 +45,7 @@ class MailBuilder:
         self._links = links
         self._sender = head.sender
         self._shared_headers = shared_headers(head, follow_up=follow_up)
+        self._bounce_domain = account.bounce_domain
         self._signer = DkimSigner(account.dkim)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
@@ -84,7 +85,7 @@ class MailBuilder:
         data = skeleton.message(headers, *bodies)
         data = self._signer.sign(data) + data
         return Mail(
-            sender=self._sender.address,
+            sender=self._envelope_sender(ref),
             recipient=recipient.address,
             data=data,
             smtputf8=not data.isascii(),  # bodies are encoded, so it is an address in the headers
@@ -96,6 +97,9 @@ class MailBuilder:
         check_one_line("To", display_name(contact))
         rendered = render(self.template, contact, unsubscribe_url=self._links.unsubscribe_url(MailRef(0, 0, 0)))
         return self._skeleton.size + _MOST_HEADERS + _most_encoded(rendered.text + rendered.html)
+
+    def _envelope_sender(self, ref: MailRef) -> str:
+        return self._links.bounce_address(ref, self._bounce_domain) if self._bounce_domain else self._sender.address
 
     def _variables(self, claimed: Claimed, ref: MailRef) -> dict[str, Any]:
         variables = {

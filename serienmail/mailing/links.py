@@ -5,9 +5,9 @@ import hmac
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from serienmail.domain.delivery import MailRef as MailRef  # whoever has links needs it too
 from serienmail.domain.errors import EnvironmentFault
 
 _PAYLOAD = struct.Struct(">BIBI")  # key id, number, stage, seq
@@ -17,6 +17,7 @@ _TOKEN = re.compile(r"[a-z][A-Za-z0-9_-]{35}")
 
 
 CONSENT = 255
+"""The stage of a request for consent, which no mass mail has."""
 
 
 class LinkKind(StrEnum):
@@ -26,18 +27,7 @@ class LinkKind(StrEnum):
     UNSUBSCRIBE = "u"
     CONFIRM = "c"
     MESSAGE = "m"  # the left side of a Message-ID
-
-
-@dataclass(frozen=True, slots=True)
-class MailRef:
-    """One mail to one recipient: the mass mail's number, the stage, and the recipient's place in it.
-
-    Or a request for consent: its number, in the stage CONSENT, which no mass mail has.
-    """
-
-    number: int
-    stage: int
-    seq: int
+    BOUNCE = "b"  # in the envelope's sender
 
 
 class Links:
@@ -90,6 +80,10 @@ class Links:
     def message_id(self, ref: MailRef, domain: str) -> str:
         """The Message-ID with its brackets, so that a resend is the same message and a bounce names its mail."""
         return f"<{self.token(LinkKind.MESSAGE, ref)}@{domain}>"
+
+    def bounce_address(self, ref: MailRef, domain: str) -> str:
+        """The envelope's sender, of this mail alone (VERP): whatever comes back to it is about this mail."""
+        return f"b+{self.token(LinkKind.BOUNCE, ref)}@{domain}"
 
     def _signed(self, key_id: int, kind: LinkKind, ref: MailRef) -> str:
         payload = _PAYLOAD.pack(key_id, ref.number, ref.stage, ref.seq)
