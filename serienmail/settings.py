@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -23,6 +23,7 @@ from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account, Limited
 from serienmail.mailing.identity import MailSettings
 
+WebhookProvider = Literal["ses", "sendgrid", "mailgun", "postmark", "brevo", "mailjet", "sparkpost"]
 DEFAULT_FILE = "serienmail.toml"
 
 
@@ -103,6 +104,8 @@ class Settings(BaseSettings):
     """User ids with the role ``administer``, whatever ``users`` says."""
     consent_link_days: int = Field(default=7, ge=1)
     """How long the link in a request for consent is good."""
+    webhooks: dict[WebhookProvider, SecretStr] = Field(default_factory=dict)
+    """By provider, what proves that a webhook is its: a key, ``user:password``, or for Amazon the topic's ARN."""
     soft_bounces: int = Field(default=3, ge=1)
     """As many mass mails must bounce softly at an address, within half a year, until it gets no more."""
     edit_lead_minutes: int = Field(default=15, ge=0)

@@ -12,14 +12,16 @@ from serienmail.mailing.links import Links
 from serienmail.settings import Settings
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.database import Database
+from serienmail.storage.feedback import FeedbackStore
 from serienmail.storage.tracking import Tracking
 from web.confirm import Confirmations, confirm_routes
 from web.health import Ping, health_routes
 from web.pixel import Opens, pixel_routes
 from web.unsubscribe import OptOuts, unsubscribe_routes
+from web.webhooks import MOST_BYTES, fetch, webhook_routes
 
 MOST_BODY = 4096
-"""Bytes. A one-click POST has 26; no route reads its body, so an undeclared one stays in the server's own buffer."""
+"""Bytes. A one-click POST has 26; only webhooks' bodies are read, so that others stay in the server's own buffer."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -47,7 +49,10 @@ def compose(settings: Settings, database: Database) -> FastAPI:
             await connection.execute(text("SELECT 1"))
 
     links = Links(settings.web_base_url, settings.link_key.get_secret_value().encode())
-    return create_app(links, Tracking(database), ConsentRequestStore(database), ping)
+    app = create_app(links, Tracking(database), ConsentRequestStore(database), ping)
+    secrets = {str(provider): secret.get_secret_value() for provider, secret in settings.webhooks.items()}
+    app.include_router(webhook_routes(links, secrets, FeedbackStore(database, settings.soft_bounces), fetch))
+    return app
 
 
 def create_app(links: Links, records: Records, confirmations: Confirmations, ping: Ping) -> FastAPI:
@@ -64,8 +69,9 @@ def create_app(links: Links, records: Records, confirmations: Confirmations, pin
 
 
 async def _guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    if int(request.headers.get("content-length", 0)) > MOST_BODY:
-        response: Response = PlainTextResponse(f"At most {MOST_BODY} bytes are read here.\n", status_code=413)
+    most = MOST_BYTES if request.url.path.startswith("/webhooks/") else MOST_BODY
+    if int(request.headers.get("content-length", 0)) > most:
+        response: Response = PlainTextResponse(f"At most {most} bytes are read here.\n", status_code=413)
     else:
         response = await answer(request)
     for name, value in HEADERS.items():

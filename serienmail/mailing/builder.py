@@ -46,6 +46,7 @@ class MailBuilder:
         self._sender = head.sender
         self._shared_headers = shared_headers(head, follow_up=follow_up)
         self._bounce_domain = account.bounce_domain
+        self._reference = account.reference_header
         self._signer = DkimSigner(account.dkim)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
@@ -71,7 +72,7 @@ class MailBuilder:
         variables = self._variables(claimed, ref)
         subject = check_one_line("Subject", self.template.subject.render(variables))
         bodies = [body.written(variables) for body in self._bodies[claimed.tracked]]
-        headers = (
+        headers: tuple[bytes, ...] = (
             self._shared_headers,
             mailbox_header("To", recipient),
             text_header("Subject", subject),
@@ -83,13 +84,18 @@ class MailBuilder:
         )
         skeleton = self._skeleton_of([*self._attachments, *personal]) if personal else self._skeleton
         data = skeleton.message(headers, *bodies)
+        envelope_id = claimed.message_id.removeprefix("<").partition("@")[0]
+        if self._reference:
+            name, _, value = self._reference.replace("{token}", envelope_id).partition(": ")
+            headers = (*headers, fixed_header(name, value))
+        data = self._skeleton.message(headers, *bodies)
         data = self._signer.sign(data) + data
         return Mail(
             sender=self._envelope_sender(ref),
             recipient=recipient.address,
             data=data,
             smtputf8=not data.isascii(),  # bodies are encoded, so it is an address in the headers
-            envelope_id=claimed.message_id.removeprefix("<").partition("@")[0],
+            envelope_id=envelope_id,
         )
 
     def dry_run(self, contact: Mapping[str, Any]) -> int:

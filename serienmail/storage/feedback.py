@@ -100,12 +100,17 @@ async def _has_enough(connection: AsyncConnection, mail: Row[Any]) -> bool:
 async def _is_new(connection: AsyncConnection, news: Feedback, mail: Row[Any] | None) -> bool:
     """Keep it, unless it is there already; whether it wasn't."""
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    row = {"id": news.id, "kind": news.kind, "severity": news.severity or "", "at": news.at}
-    row |= {"detail": news.detail.replace("\0", "")[:LONGEST_DETAIL]}  # PostgreSQL takes no NUL
+    row = {"id": _storable(news.id), "kind": news.kind, "severity": news.severity or "", "at": news.at}
+    row |= {"detail": _storable(news.detail)[:LONGEST_DETAIL]}
     if mail is not None:
         row |= {name: getattr(mail, name) for name in ("mass_mail_id", "stage", "seq", "address_key")}
     kept = await connection.execute(dialect.insert(feedback).values(row).on_conflict_do_nothing())
     return bool(kept.rowcount)
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 async def _soft_bounces(connection: AsyncConnection, mail: Row[Any], at: datetime) -> int:

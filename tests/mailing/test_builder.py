@@ -180,3 +180,9 @@ def test_bounces_come_back_to_an_address_of_this_mail_alone() -> None:
     assert sender == f"b+{LINKS.token(LinkKind.BOUNCE, REF)}@bounce.example.com"
     assert len(sender.partition("@")[0]) <= 64  # RFC 5321 4.5.3.1.1
     assert built().sender == "crm@xn--mller-kva.example"
+
+
+def test_a_provider_that_replaces_message_ids_gets_the_token_in_its_own_header() -> None:
+    account = ACCOUNT.model_copy(update={"reference_header": 'X-MSYS-API: {"metadata": {"mail": "{token}"}}'})
+    mail = message_from_bytes(built(account=account).data, policy=policy.default)
+    assert mail["X-MSYS-API"] == f'{{"metadata": {{"mail": "{LINKS.token(LinkKind.MESSAGE, REF)}"}}}}'
