@@ -22,6 +22,7 @@ from serienmail.domain.provider import SEEDS, Provider, Providers
 from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account, Limited
 from serienmail.mailing.identity import MailSettings
+from serienmail.mailing.mailbox import Mailbox
 
 WebhookProvider = Literal["ses", "sendgrid", "mailgun", "postmark", "brevo", "mailjet", "sparkpost"]
 DEFAULT_FILE = "serienmail.toml"
@@ -104,6 +105,8 @@ class Settings(BaseSettings):
     """User ids with the role ``administer``, whatever ``users`` says."""
     consent_link_days: int = Field(default=7, ge=1)
     """How long the link in a request for consent is good."""
+    mailboxes: dict[str, Mailbox] = Field(default_factory=dict)
+    """Read over IMAP every two minutes: bounces, if nothing listens for them, and replies."""
     webhooks: dict[WebhookProvider, SecretStr] = Field(default_factory=dict)
     """By provider, what proves that a webhook is its: a key, ``user:password``, or for Amazon the topic's ARN."""
     soft_bounces: int = Field(default=3, ge=1)

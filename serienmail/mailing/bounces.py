@@ -23,7 +23,7 @@ from serienmail.mailing.replies import Phase, Reply, ReplyClass, classify
 log = logging.getLogger(__name__)
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it stumbles over odd mails, with a traceback each
 
-_MOST_READ = 131_072  # bytes; reports stand before the mail that is returned
+MOST_READ = 131_072  # bytes; reports stand before the mail that is returned
 _MOST_LINES = 2_000
 _LONGEST_LINE = 998
 _MOST_FOLDED = 4  # lines of one header: the parser takes quadratic time for a parameter's quotes
@@ -76,7 +76,7 @@ def feedback(data: bytes, recipients: Sequence[str], sender: str | None, links: 
 
 def read_report(data: bytes, sender: str | None = None) -> Report:
     """What this mail says. sender: of its envelope; None: as Return-Path tells, if it does."""
-    if len(_CONTAINER.findall(data[:_MOST_READ])) > _MOST_NESTED:
+    if len(_CONTAINER.findall(data[:MOST_READ])) > _MOST_NESTED:
         return Report(Happening.UNKNOWN)
     text = _tamed(data)
     try:
@@ -88,7 +88,7 @@ def read_report(data: bytes, sender: str | None = None) -> Report:
 
 def _tamed(data: bytes) -> bytes:
     """As much as is looked at, without what would take the parser long."""
-    lines = (line[:_LONGEST_LINE] for line in data[:_MOST_READ].split(b"\n", _MOST_LINES)[:_MOST_LINES])
+    lines = (line[:_LONGEST_LINE] for line in data[:MOST_READ].split(b"\n", _MOST_LINES)[:_MOST_LINES])
     return _UTF8_STATUS.sub(b"message/delivery-status", _FOLDED.sub(rb"\1", b"\n".join(lines)))
 
 

@@ -83,12 +83,11 @@ class MailBuilder:
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
         )
         skeleton = self._skeleton_of([*self._attachments, *personal]) if personal else self._skeleton
-        data = skeleton.message(headers, *bodies)
         envelope_id = claimed.message_id.removeprefix("<").partition("@")[0]
         if self._reference:
             name, _, value = self._reference.replace("{token}", envelope_id).partition(": ")
             headers = (*headers, fixed_header(name, value))
-        data = self._skeleton.message(headers, *bodies)
+        data = skeleton.message(headers, *bodies)
         data = self._signer.sign(data) + data
         return Mail(
             sender=self._envelope_sender(ref),

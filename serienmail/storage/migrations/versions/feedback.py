@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = 'feedback'
-down_revision = 'doubt'
+down_revision = 'copies'
 branch_labels = None
 depends_on = None
 
