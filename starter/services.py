@@ -15,8 +15,8 @@ from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.copies import CopyStore
 from serienmail.storage.database import Database
-from serienmail.storage.files import FileStore
 from serienmail.storage.feedback import FeedbackStore
+from serienmail.storage.files import FileStore
 from serienmail.storage.filters import FilterStore
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.limits import LimitStore

@@ -45,6 +45,7 @@ class MailBuilder:
         self._links = links
         self._sender = head.sender
         self._shared_headers = shared_headers(head, follow_up=follow_up)
+        self.answers_to = (head.reply_to or head.sender).address
         self._bounce_domain = account.bounce_domain
         self._reference = account.reference_header
         self._signer = DkimSigner(account.dkim)
