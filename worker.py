@@ -21,6 +21,7 @@ from activities.consents import ConsentActivities
 from activities.copies import CopyActivities
 from activities.failures import PrivateFailures
 from activities.loading import LoadingActivities
+from activities.mailboxes import MailboxActivities
 from activities.records import RecordActivities
 from activities.sending import SendActivities
 from activities.stages import StageActivities
@@ -28,10 +29,12 @@ from serienmail.domain.errors import SerienmailError
 from serienmail.settings import load_settings
 from starter.client import MassMails
 from starter.connection import connect_to_temporal
+from starter.mailboxes import have_mailboxes_read
 from starter.services import Services, open_services
 from workflows.consent_request import ConsentRequestWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.follow_up import FollowUpWorkflow
+from workflows.mailbox import MailboxWorkflow
 from workflows.mass_mail import MassMailWorkflow
 from workflows.names import SEND_QUEUE, WORKFLOW_QUEUE
 from workflows.recurring import RecurringMassMailWorkflow
@@ -59,6 +62,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
     loading = LoadingActivities(services.recipients, services.post_office, services.visits)
     stages = StageActivities(services.ledger, services.evidence)
     records = RecordActivities(services.mass_mails)
+    mailboxes = MailboxActivities(services.mailboxes, services.feedback)
     return Worker(
         client,
         task_queue=WORKFLOW_QUEUE,
@@ -68,6 +72,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             FollowUpWorkflow,
             RecurringMassMailWorkflow,
             ConsentRequestWorkflow,
+            MailboxWorkflow,
         ],
         activities=[
             loading.load_recipients,
@@ -80,6 +85,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             stages.count_stage,
             records.create_order,
             records.record_status,
+            mailboxes.read_mailbox,
         ],
         interceptors=[PrivateFailures()],
         workflow_runner=SandboxedWorkflowRunner(_ITS_OWN_MODULES),
@@ -109,6 +115,7 @@ async def run(role: str) -> None:
     async with open_services(settings) as services:
         for mass_mail_id in await MassMails(services, client).repair():
             log.warning("brought back, stopped: %s", mass_mail_id)
+        await have_mailboxes_read(client, settings.mailboxes)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -22,7 +22,9 @@ from serienmail.domain.provider import SEEDS, Provider, Providers
 from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account, Limited
 from serienmail.mailing.identity import MailSettings
+from serienmail.mailing.mailbox import Mailbox
 
+WebhookProvider = Literal["ses", "sendgrid", "mailgun", "postmark", "brevo", "mailjet", "sparkpost"]
 DEFAULT_FILE = "serienmail.toml"
 
 
@@ -107,6 +109,12 @@ class Settings(BaseSettings):
     """The web process's own folder, for what it can't write to the database now."""
     machine_list: Path | None = None
     """Programs and networks that open mails without a person; None: the list that comes along."""
+    mailboxes: dict[str, Mailbox] = Field(default_factory=dict)
+    """Read over IMAP every two minutes: bounces, if nothing listens for them, and replies."""
+    webhooks: dict[WebhookProvider, SecretStr] = Field(default_factory=dict)
+    """By provider, what proves that a webhook is its: a key, ``user:password``, or for Amazon the topic's ARN."""
+    soft_bounces: int = Field(default=3, ge=1)
+    """As many mass mails must bounce softly at an address, within half a year, until it gets no more."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
     sources: dict[str, Source] = Field(default_factory=dict)

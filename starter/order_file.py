@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KEYS = (
-    "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "local_time",
-    "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of", "follow_up",
-    *LETTER_KEYS,
+    "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "stop_on_reply",
+    "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
+    "follow_up", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "on", "ignore")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -64,6 +64,7 @@ class OrderFile:
     opted_in_only: bool = True
     measured: bool = True
     copies: bool = False
+    stop_on_reply: bool = False
     local_time: bool = False
     on_missing: OnMissing = OnMissing.REFUSE
     letter: Letter = field(default_factory=Letter)
@@ -120,6 +121,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         opted_in_only=_or(table.flag("opted_in_only"), True),
         measured=_or(table.flag("measured"), True),
         copies=_or(table.flag("copies"), False),
+        stop_on_reply=_or(table.flag("stop_on_reply"), False),
         local_time=_or(table.flag("local_time"), False),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
         letter=read_letter(table, folder),
@@ -148,6 +150,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         opted_in_only=file.opted_in_only,
         measured=file.measured,
         copies=file.copies,
+        stop_on_reply=file.stop_on_reply,
         local_time=file.local_time,
         on_missing=file.on_missing,
         as_of=file.as_of,

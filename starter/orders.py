@@ -13,6 +13,7 @@ from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.limits import Limits, check_slot
 from serienmail.domain.loading import Load, Loaded, first_load
 from serienmail.domain.local_time import passed
+from serienmail.domain.mailbox import check_answers_are_read
 from serienmail.domain.mass_mail import MassMail, OnMissing, check_order
 from serienmail.domain.states import MassMailState
 from serienmail.domain.template import TemplateRef
@@ -107,7 +108,10 @@ async def _can_be_written(services: Services, order: MassMail, wrong: list[Serie
             template = await services.templates.get(TemplateRef.parse(name))
             check_placeholders(template, fields)
             if len(wrong) == before:
-                await services.post_office.builder(template, order.account, follow_up=False)
+                builder = await services.post_office.builder(template, order.account, follow_up=False)
+                if order.stop_on_reply:
+                    read = [mailbox.address for mailbox in services.settings.mailboxes.values()]
+                    check_answers_are_read(builder.answers_to, read)
     return len(wrong) == before
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from serienmail.domain.suppression import AddressHash
 from serienmail.mailing.links import Links
 from serienmail.mailing.machine_list import read_machine_list
+from serienmail.mailing.mailbox import MailboxReader
 from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
@@ -15,6 +16,7 @@ from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.copies import CopyStore
 from serienmail.storage.database import Database
+from serienmail.storage.feedback import FeedbackStore
 from serienmail.storage.files import FileStore
 from serienmail.storage.filters import FilterStore
 from serienmail.storage.ledger import Ledger
@@ -53,6 +55,8 @@ class Services:
     suppressions: SuppressionStore
     persons: PersonStore
     consent_requests: ConsentRequestStore
+    feedback: FeedbackStore
+    mailboxes: MailboxReader
     post_office: PostOffice
     evidence: RelayEvidence
     visits: VisitStore
@@ -107,6 +111,8 @@ def wire(settings: Settings, database: Database) -> Services:
         suppressions=SuppressionStore(database, address_hash),
         persons=PersonStore(database, address_hash),
         consent_requests=ConsentRequestStore(database),
+        feedback=FeedbackStore(database, settings.soft_bounces),
+        mailboxes=MailboxReader(settings.mailboxes, links),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
         visits=VisitStore(database, read_machine_list(settings.machine_list)),

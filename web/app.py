@@ -16,6 +16,7 @@ from serienmail.mailing.machine_list import read_machine_list
 from serienmail.settings import Settings
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.database import Database
+from serienmail.storage.feedback import FeedbackStore
 from serienmail.storage.measured_links import MeasuredLinkStore
 from serienmail.storage.tracking import Tracking
 from serienmail.storage.visits import VisitStore
@@ -27,9 +28,10 @@ from web.recording import Recording
 from web.spool import Spool
 from web.unsubscribe import Recipients, unsubscribe_routes
 from web.visitors import Visitors
+from web.webhooks import MOST_BYTES, fetch, webhook_routes
 
 MOST_BODY = 4096
-"""Bytes. A one-click POST has 26; no route reads its body, so an undeclared one stays in the server's own buffer."""
+"""Bytes. A one-click POST has 26; only webhooks' bodies are read, so that others stay in the server's own buffer."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -64,6 +66,7 @@ def compose(settings: Settings, database: Database) -> FastAPI:
             await connection.execute(text("SELECT 1"))
 
     key = settings.link_key.get_secret_value().encode()
+    links = Links(settings.web_base_url, key)
     machines, tracking = read_machine_list(settings.machine_list), Tracking(database)
     adapters = Adapters(
         recipients=tracking,
@@ -72,7 +75,10 @@ def compose(settings: Settings, database: Database) -> FastAPI:
         confirmations=ConsentRequestStore(database),
         ping=ping,
     )
-    return create_app(Links(settings.web_base_url, key), Visitors(machines, key), adapters)
+    app = create_app(links, Visitors(machines, key), adapters)
+    secrets = {str(provider): secret.get_secret_value() for provider, secret in settings.webhooks.items()}
+    app.include_router(webhook_routes(links, secrets, FeedbackStore(database, settings.soft_bounces), fetch))
+    return app
 
 
 def create_app(links: Links, visitors: Visitors, adapters: Adapters) -> FastAPI:
@@ -113,8 +119,9 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        if scope["type"] == "http" and int(Headers(scope=scope).get("content-length", 0)) > MOST_BODY:
-            refusal = PlainTextResponse(f"At most {MOST_BODY} bytes are read here.\n", status_code=413)
+        most = MOST_BYTES if scope.get("path", "").startswith("/webhooks/") else MOST_BODY
+        if scope["type"] == "http" and int(Headers(scope=scope).get("content-length", 0)) > most:
+            refusal = PlainTextResponse(f"At most {most} bytes are read here.\n", status_code=413)
             await refusal(scope, receive, guarded)
         else:
             await self._app(scope, receive, guarded)

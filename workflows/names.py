@@ -45,6 +45,11 @@ def consent_request_workflow_id(number: int) -> str:
     return f"consent-request/{number}"
 
 
+def mailbox_workflow_id(mailbox: str) -> str:
+    """A mailbox' schedule; its runs add their times."""
+    return f"mailbox/{mailbox}"
+
+
 def stage_workflow_id(key: StageKey, epoch: int) -> str:
     """One start of sending a stage; a restart is another."""
     return f"mass-mail/{key.mass_mail_id}/stage-{key.stage}/{epoch}"

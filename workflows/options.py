@@ -59,6 +59,14 @@ def asking() -> ActivityConfig:
     )
 
 
+def reading() -> ActivityConfig:
+    """Some mails of a mailbox. Given up soon, because the next run tries again."""
+    return ActivityConfig(
+        start_to_close_timeout=timedelta(minutes=5),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_attempts=5),
+    )
+
+
 def stage(key: StageKey, epoch: int, summary: str) -> ChildWorkflowConfig:
     """One start of a stage."""
     return _child(stage_workflow_id(key, epoch), summary)

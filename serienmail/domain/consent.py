@@ -26,7 +26,7 @@ _FIELDS = {Purpose.MASS_MAIL: "opt_in", Purpose.TRACKING: "tracking"}
 class Consent:
     """One answer, never changed: a withdrawal is another one.
 
-    given: False for a withdrawal. source: ``import``, ``link``, ``double_opt_in``, or a user id.
+    given: False for a withdrawal. source: ``import``, ``link``, ``double_opt_in``, ``provider``, or a user id.
     proof: what shows it, e.g. the link's mail or the text of a form; may be empty.
     """
 

@@ -18,6 +18,18 @@ class StageKey:
 
 
 @dataclass(frozen=True, slots=True)
+class MailRef:
+    """One mail to one recipient: the mass mail's number, the stage, and the recipient's place in it.
+
+    Or a request for consent: its number, in a stage which no mass mail has.
+    """
+
+    number: int
+    stage: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRange:
     """A range of ``seq`` of one stage, both ends included; at most ``slice_size`` of its rows are due."""
 

@@ -13,6 +13,7 @@
     │   ├── ServerUnreachable       connect, time-out or end of file before the message was written: try again
     │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
     ├── LedgerWentBack              the ledger knows of fewer mails than it did: its database was restored
+    ├── Forged                      a webhook that its provider didn't sign, or so long ago that it may be a copy
     └── EnvironmentFault            Temporal, database or port is not as it must be
         └── DatabaseAway            the database can't be reached
 
@@ -97,6 +98,10 @@ class LedgerWentBack(SerienmailError):
             "copy; restore the newest one, or restart it and accept that some get their mail again."
         )
         self.known, self.out = known, out
+
+
+class Forged(SerienmailError):
+    """A webhook that its provider didn't sign, or so long ago that it may be a copy."""
 
 
 class EnvironmentFault(SerienmailError):

@@ -13,6 +13,7 @@ class Exclusion(StrEnum):
     SUPPRESSED = "suppressed"
     NO_OPT_IN = "no_opt_in"
     IGNORED = "ignored"
+    REPLIED = "replied"
     CONTACT_GONE = "contact_gone"
     ADDRESS_CHANGED = "address_changed"
     DUPLICATE = "duplicate"
@@ -30,7 +31,7 @@ class Exclusion(StrEnum):
 
         Duplicates, criteria and removal by hand are what its author wanted (product.md, States).
         """
-        return self not in (Exclusion.DUPLICATE, Exclusion.IGNORED, Exclusion.REMOVED_BY_HAND)
+        return self not in (Exclusion.DUPLICATE, Exclusion.IGNORED, Exclusion.REPLIED, Exclusion.REMOVED_BY_HAND)
 
 
 _WORDS = {
@@ -41,6 +42,7 @@ _WORDS = {
     Exclusion.SUPPRESSED: "on the suppression list",
     Exclusion.NO_OPT_IN: "no opt-in for mass mail",
     Exclusion.IGNORED: "ignored by criteria",
+    Exclusion.REPLIED: "has answered an earlier mail",
     Exclusion.CONTACT_GONE: "contact was deleted",
     Exclusion.ADDRESS_CHANGED: "the address has changed since the mail was in doubt",
     Exclusion.DUPLICATE: "duplicate of an address that is already in",

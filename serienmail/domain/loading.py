@@ -15,7 +15,8 @@ class Load:
 
     revision: of the order; loading the same revision twice gives the stored counts.
     selection: id of a stored selection (stage 0). audience: a part of those who got an earlier stage, ``of``.
-    ignore: id of a stored selection whose members are left out. topic: the order's.
+    ignore: id of a stored selection whose members are left out. without_replied: so are those who answered.
+    topic: the order's.
     templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
     account: that they are sent on.
     local_due: each recipient's row waits until clocks of the recipient's zone show this time.
@@ -31,6 +32,7 @@ class Load:
     selection: str = EVERYONE
     audience: Audience | None = None
     ignore: str | None = None
+    without_replied: bool = False
     topic: str = ""
     of: int = 0
 
@@ -104,4 +106,5 @@ def follow_up_load(order: MassMail, revision: int, stage: int) -> Load:
         audience=rule.audience,
         of=stage - 1 if rule.of is Of.PREVIOUS else 0,
         ignore=rule.ignore,
+        without_replied=order.stop_on_reply,
     )

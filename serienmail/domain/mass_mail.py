@@ -103,6 +103,7 @@ class MassMail:
     due: aware date and time; None: at once. local_time: at that time of day in each recipient's zone.
     measured: opens are measured, for recipients who agreed to it.
     copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
+    stop_on_reply: who answers gets no follow-ups any more.
     topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
     as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
     in_doubt: what to do about mails whose answer was never seen.
@@ -120,6 +121,7 @@ class MassMail:
     measured: bool = True
     on_missing: OnMissing = OnMissing.REFUSE
     copies: bool = False
+    stop_on_reply: bool = False
     local_time: bool = False
     topic: str = ""
     as_of: AsOf = AsOf.DUE

@@ -1,10 +1,11 @@
 """A sending account: the mail server, how to log in, and who the mails are from."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from serienmail.domain.address import address_key
 from serienmail.domain.sending_limits import SendingLimits
@@ -44,6 +45,9 @@ class Account(Limited):
     tls: ``starttls`` and ``implicit`` check the server's certificate; ``none`` is for servers on this machine.
     permitted: addresses and domains that may stand in From and Reply-To besides its own. signature: under its mails.
     dkim: the keys that mails are signed with, for several domains or of both kinds; none if the mail server signs.
+    reference_header: for a provider that replaces Message-IDs and envelopes: a header with ``{token}`` in it, that its
+    webhooks bring back.
+    bounce_domain: whose mail comes to the bounce listener; None: bounces go to from_address.
     Administrators can change its limits while mails go out.
     relay_log: where the log of this server can be read, if it is a Postfix that mails go to directly; it decides mails
     in doubt.
@@ -60,10 +64,30 @@ class Account(Limited):
     permitted: tuple[str, ...] = ()
     signature_text: str = ""
     signature_html: str = ""
+    bounce_domain: str | None = None
+    reference_header: str | None = None
     dkim: tuple[DkimKey, ...] = ()
     connections: int | None = Field(default=10, ge=1)
     mails_per_connection: int | None = Field(default=100, ge=1)
     relay_log: Path | None = None
+
+    @field_validator("bounce_domain")
+    @classmethod
+    def _is_a_domain(cls, domain: str | None) -> str | None:
+        """As A-labels, for envelopes."""
+        if domain is None:
+            return None
+        key = address_key(f"b@{domain}")
+        if key is None:
+            raise ValueError("must be a domain such as 'bounce.example.org'")
+        return key.removeprefix("b@")
+
+    @field_validator("reference_header")
+    @classmethod
+    def _is_a_header(cls, header: str | None) -> str | None:
+        if header is not None and not re.fullmatch(r"X-[A-Za-z-]{1,60}: [ -~]{0,100}\{token\}[ -~]{0,100}", header):
+            raise ValueError("must be a header such as 'X-Reference: {token}'")
+        return header
 
     @model_validator(mode="after")
     def _signs_its_own_mails(self) -> Self:

@@ -50,6 +50,9 @@ class MailBuilder:
         self._measured_links = sorted((measured_links or {}).values())
         self._sender = head.sender
         self._shared_headers = shared_headers(head, follow_up=follow_up)
+        self.answers_to = (head.reply_to or head.sender).address
+        self._bounce_domain = account.bounce_domain
+        self._reference = account.reference_header
         self._signer = DkimSigner(account.dkim)
         self._has_html = bool(template.html)
         self._has_text = bool(template.text) or not self._has_html
@@ -80,7 +83,7 @@ class MailBuilder:
         variables = self._variables(claimed, ref)
         subject = check_one_line("Subject", self.template.subject.render(variables))
         bodies = [body.written(variables) for body in self._bodies[claimed.tracked]]
-        headers = (
+        headers: tuple[bytes, ...] = (
             self._shared_headers,
             mailbox_header("To", recipient),
             text_header("Subject", subject),
@@ -91,14 +94,18 @@ class MailBuilder:
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
         )
         skeleton = self._skeleton_of([*self._attachments, *personal]) if personal else self._skeleton
+        envelope_id = claimed.message_id.removeprefix("<").partition("@")[0]
+        if self._reference:
+            name, _, value = self._reference.replace("{token}", envelope_id).partition(": ")
+            headers = (*headers, fixed_header(name, value))
         data = skeleton.message(headers, *bodies)
         data = self._signer.sign(data) + data
         return Mail(
-            sender=self._sender.address,
+            sender=self._envelope_sender(ref),
             recipient=recipient.address,
             data=data,
             smtputf8=not data.isascii(),  # bodies are encoded, so it is an address in the headers
-            envelope_id=claimed.message_id.removeprefix("<").partition("@")[0],
+            envelope_id=envelope_id,
         )
 
     def dry_run(self, contact: Mapping[str, Any]) -> int:
@@ -109,6 +116,9 @@ class MailBuilder:
 
     def _most(self, bodies: str) -> int:
         return self._skeleton.size + _MOST_HEADERS + self._most_urls + _most_encoded(bodies)
+
+    def _envelope_sender(self, ref: MailRef) -> str:
+        return self._links.bounce_address(ref, self._bounce_domain) if self._bounce_domain else self._sender.address
 
     def _variables(self, claimed: Claimed, ref: MailRef) -> dict[str, Any]:
         variables = {

@@ -70,6 +70,11 @@ class LetterBuilder:
         near_the_limit = builder.size + _FILLED_IN > self._settings.max_message_bytes
         return None if near_the_limit else builder.template
 
+    @property
+    def answers_to(self) -> str | None:
+        """The address that recipients answer to; None if it isn't the same for all."""
+        return None if self._template.sender.differs_by_recipient else self._builder_for({}).answers_to
+
     def _builder_for(self, contact: Mapping[str, Any]) -> MailBuilder:
         sender = self._template.sender
         owner = str(contact.get("owner") or "") if sender.differs_by_recipient else ""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from serienmail.domain.delivery import MailRef as MailRef  # whoever has links needs it too
 from serienmail.domain.errors import EnvironmentFault
 
 _MAIL = struct.Struct(">BIBI")  # key id, number, stage, seq
@@ -18,6 +19,7 @@ _TOKEN = re.compile(r"[a-z](?:[A-Za-z0-9_-]{35}|[A-Za-z0-9_-]{40})")
 
 
 CONSENT = 255
+"""The stage of a request for consent, which no mass mail has."""
 
 
 class LinkKind(StrEnum):
@@ -28,18 +30,7 @@ class LinkKind(StrEnum):
     UNSUBSCRIBE = "u"
     CONFIRM = "c"
     MESSAGE = "m"  # the left side of a Message-ID
-
-
-@dataclass(frozen=True, slots=True)
-class MailRef:
-    """One mail to one recipient: the mass mail's number, the stage, and the recipient's place in it.
-
-    Or a request for consent: its number, in the stage CONSENT, which no mass mail has.
-    """
-
-    number: int
-    stage: int
-    seq: int
+    BOUNCE = "b"  # in the envelope's sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +95,10 @@ class Links:
     def message_id(self, ref: MailRef, domain: str) -> str:
         """The Message-ID with its brackets, so that a resend is the same message and a bounce names its mail."""
         return f"<{self.token(LinkKind.MESSAGE, ref)}@{domain}>"
+
+    def bounce_address(self, ref: MailRef, domain: str) -> str:
+        """The envelope's sender, of this mail alone (VERP): whatever comes back to it is about this mail."""
+        return f"b+{self.token(LinkKind.BOUNCE, ref)}@{domain}"
 
     def _fields(self, kind: LinkKind, shape: struct.Struct, token: str) -> tuple[int, ...] | None:
         if not _TOKEN.fullmatch(token):

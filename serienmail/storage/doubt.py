@@ -13,7 +13,7 @@ from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.storage.rows import rows_of
 from serienmail.storage.tables import delivery
 
-_EVIDENCE = ("opened_at", "clicked_at", "bounced_at", "unsubscribed_at")
+_EVIDENCE = ("opened_at", "clicked_at", "bounced_at", "delivered_at", "complained_at", "replied_at", "unsubscribed_at")
 """What only somebody can have done who has the mail, or a server that took it."""
 _AGAIN: dict[str, Any] = {"state": DeliveryState.PENDING, "resent": True, "reason": "", "finished_at": None}
 

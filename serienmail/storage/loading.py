@@ -218,9 +218,16 @@ def _reason(load: Load, chosen: Chosen) -> ColumnElement[str]:
         (listed.is_not(null()), Exclusion.SUPPRESSED),
         (~contact.c.opt_in if load.opted_in_only else None, Exclusion.NO_OPT_IN),
         (chosen.ignored, Exclusion.IGNORED),
+        (_has_replied(load.key.mass_mail_id) if load.without_replied else None, Exclusion.REPLIED),
     ]
     known = [(test, literal(reason.value)) for test, reason in conditions if test is not None]
     return case(*known, else_=literal(""))
+
+
+def _has_replied(mass_mail_id: str) -> ColumnElement[bool]:
+    """To the mass mail or one of its follow-ups."""
+    answered = and_(delivery.c.mass_mail_id == mass_mail_id, delivery.c.replied_at.is_not(null()))
+    return and_(contact.c.id.in_(select(delivery.c.contact_id).where(answered)))
 
 
 def _in_audience(audience: Audience) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ from serienmail.storage.tables import (
     contact,
     delivery,
     event,
+    feedback,
     mass_mail,
     selection,
     suppression,
@@ -59,6 +60,10 @@ class _Person:
         return exists().where(same_row(table, delivery), self.mails)
 
     @property
+    def feedback(self) -> ColumnElement[bool]:
+        return or_(feedback.c.address_key == self.address_key, self.of_mails(feedback))
+
+    @property
     def consents(self) -> ColumnElement[bool]:
         return or_(consent.c.address_key == self.address_key, consent.c.contact_key.in_(self.keys))
 
@@ -76,7 +81,7 @@ class PersonStore:
         self._hash = address_hash
 
     async def export(self, address_key: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """Everything known, as rows: contacts, suppressions, consents, requests for them, mails, events."""
+        """Everything known, as rows: contacts, suppressions, consents, requests for them, mails, feedback, events."""
         async with self._database.read() as connection:
             person = await _find(connection, address_key)
             listed = suppression.c.address_key.in_([address_key, self._hash(address_key)])
@@ -89,6 +94,7 @@ class PersonStore:
                 "consents": select(consent).where(person.consents).order_by(consent.c.id),
                 "consent_requests": select(consent_request).where(person.requests).order_by(consent_request.c.id),
                 "mails": mails.where(person.mails).order_by(delivery.c.mass_mail_id, delivery.c.stage),
+                "feedback": select(feedback).where(person.feedback).order_by(feedback.c.at),
                 "events": select(event).where(person.of_mails(event)).order_by(event.c.id),
                 "visits": select(visit).where(person.of_mails(visit)).order_by(visit.c.at),
             }
@@ -109,6 +115,8 @@ class PersonStore:
             await _refuse_while_in_hand(connection, person, now)
             await connection.execute(update(event).where(person.of_mails(event)).values(detail=""))
             await connection.execute(delete(visit).where(person.of_mails(visit)))
+            nobody = {"detail": "", "address_key": None}
+            await connection.execute(update(feedback).where(person.feedback).values(nobody))
             mails = await _erase_mails(connection, person, now)
             await connection.execute(delete(consent_request).where(person.requests))
             consents = await connection.execute(delete(consent).where(person.consents))

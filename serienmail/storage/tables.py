@@ -258,6 +258,9 @@ class Delivery(SQLModel, table=True):
     opened_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     clicked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     bounced_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    delivered_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))  # as a report says
+    complained_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    replied_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     unsubscribed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
@@ -280,7 +283,7 @@ class Event(SQLModel, table=True):
     __tablename__: ClassVar[str] = "event"
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
-    kind: str  # opened, clicked; machine_opened, machine_clicked; bounced, unsubscribed, subscribed, late_reply
+    kind: str  # domain.feedback.Happening, machine_opened, machine_clicked, or late_reply
     mass_mail_id: str
     stage: int
     seq: int
@@ -319,6 +322,27 @@ class StoredVisit(SQLModel, table=True):
     network: str  # a keyed hash
     agent: str
     scanner: bool
+
+
+class StoredFeedback(SQLModel, table=True):
+    """What came back about mails, each thing once; also what can't be matched, which changes nothing."""
+
+    __tablename__: ClassVar[str] = "feedback"
+
+    id: str = Field(primary_key=True)  # its source's own
+    kind: str  # domain.feedback.Happening
+    severity: str = ""  # domain.feedback.Severity, of a bounce
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    mass_mail_id: str | None = None  # with stage and seq: the delivery; None: unmatched
+    stage: int | None = None
+    seq: int | None = None
+    address_key: str | None = None
+    detail: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
+
+    __table_args__ = (
+        Index("feedback_of_delivery", "mass_mail_id", "stage", "seq"),
+        Index("feedback_of_address", "address_key"),
+    )
 
 
 class Audit(SQLModel, table=True):
@@ -381,5 +405,6 @@ copy = StoredCopy.__table__  # type: ignore[attr-defined]
 event = Event.__table__  # type: ignore[attr-defined]
 measured_link = MeasuredLink.__table__  # type: ignore[attr-defined]
 visit = StoredVisit.__table__  # type: ignore[attr-defined]
+feedback = StoredFeedback.__table__  # type: ignore[attr-defined]
 shape = StoredShape.__table__  # type: ignore[attr-defined]
 account_limits = AccountLimits.__table__  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What becomes of a mail that is out: it comes back; its recipient asks for no more, or for more again."""
+"""What recipients of a mail that is out decide through its links: no more mail, or more again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Row, Select, Update, and_, delete, func, i
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.consent import Consent, Purpose
-from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS, Suppression, SuppressionReason
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
@@ -29,11 +28,11 @@ class Recipient:
 
 
 class Tracking:
-    """Bounces and opt-outs; ``visits`` has what is opened and clicked.
+    """Opt-outs; ``visits`` has what is opened and clicked, ``feedback`` what came back.
 
     A mail is named as its links name it: the mass mail's number, stage, seq.
 
-    Each of them shows that a mail in doubt was accepted: its row becomes ``sent`` in the same transaction. One that
+    An opt-out shows that a mail in doubt was accepted: its row becomes ``sent`` in the same transaction. One that
     came while the mail was still in hand is looked at when the stage is settled.
     """
 
@@ -45,17 +44,6 @@ class Tracking:
         async with self._database.read() as connection:
             mail = (await connection.execute(_mail(number, stage, seq))).one_or_none()
             return None if mail is None else Recipient(mail.address, mail.topic)
-
-    async def bounced(self, number: int, stage: int, seq: int, at: datetime) -> None:
-        """Record that a mail came back; the delivery keeps the time of the first. Nobody is suppressed by it."""
-        async with self._database.write() as connection:
-            query = _mail(number, stage, seq).with_for_update(of=delivery)  # else two at once exceed the limit
-            mail = (await connection.execute(query)).one_or_none()
-            if mail is None or mail.state == DeliveryState.EXCLUDED:
-                return
-            await connection.execute(_first_time(mail, delivery.c.bounced_at, at))
-            await connection.execute(arrived(_is(mail), at))
-            await _append(connection, "bounced", mail, at)
 
     async def unsubscribed(self, number: int, stage: int, seq: int, at: datetime, *, everything: bool = False) -> bool:
         """No more mail of this mail's topic to its address, or of any; False if there is no such mail.

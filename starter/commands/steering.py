@@ -152,7 +152,8 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
 
 def _check_unchangeable(order: MassMail, file: OrderFile) -> None:
     same = file.account in (None, order.account) and file.topic in (None, order.topic)
-    if not same or (file.measured, file.copies) != (order.measured, order.copies):
+    fixed = (order.measured, order.copies, order.stop_on_reply)
+    if not same or (file.measured, file.copies, file.stop_on_reply) != fixed:
         raise InvalidOrder(
-            "Account, topic, 'measured' and 'copies' of a mass mail can't be changed; start another one."
+            "Account, topic, 'measured', 'copies' and 'stop_on_reply' of a mass mail can't be changed; start another."
         )

@@ -11,4 +11,4 @@ def test_every_reason_has_words_of_its_own() -> None:
 
 def test_what_the_author_wanted_leaves_nothing_incomplete() -> None:
     wanted = {reason for reason in Exclusion if not reason.leaves_incomplete}
-    assert wanted == {Exclusion.DUPLICATE, Exclusion.IGNORED, Exclusion.REMOVED_BY_HAND}
+    assert wanted == {Exclusion.DUPLICATE, Exclusion.IGNORED, Exclusion.REPLIED, Exclusion.REMOVED_BY_HAND}

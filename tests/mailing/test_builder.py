@@ -172,3 +172,17 @@ def test_a_mail_is_signed_with_its_account_s_keys_and_the_signature_holds() -> N
 
     assert dkim.verify(mail.data, dnsfunc=txt)
     assert not dkim.verify(mail.data.replace(b"Subject: ", b"Subject: Re: "), dnsfunc=txt)
+
+
+def test_bounces_come_back_to_an_address_of_this_mail_alone() -> None:
+    account = ACCOUNT.model_copy(update={"bounce_domain": "bounce.example.com"})
+    sender = built(account=account).sender
+    assert sender == f"b+{LINKS.token(LinkKind.BOUNCE, REF)}@bounce.example.com"
+    assert len(sender.partition("@")[0]) <= 64  # RFC 5321 4.5.3.1.1
+    assert built().sender == "crm@xn--mller-kva.example"
+
+
+def test_a_provider_that_replaces_message_ids_gets_the_token_in_its_own_header() -> None:
+    account = ACCOUNT.model_copy(update={"reference_header": 'X-MSYS-API: {"metadata": {"mail": "{token}"}}'})
+    mail = message_from_bytes(built(account=account).data, policy=policy.default)
+    assert mail["X-MSYS-API"] == f'{{"metadata": {{"mail": "{LINKS.token(LinkKind.MESSAGE, REF)}"}}}}'

@@ -1,4 +1,4 @@
-"""A bounce is kept, and an opt-out reaches every mail that is still due."""
+"""An opt-out reaches every mail that is still due."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -48,13 +48,15 @@ async def states(database: Database) -> list[tuple[str, str]]:
     return [(row.state, row.reason) for row in await rows(database, delivery)]
 
 
-async def test_bounces_of_one_mail_are_recorded_fifty_times_at_most(database: Database, tracking: Tracking) -> None:
+async def test_changes_of_mind_through_one_mail_are_recorded_fifty_times_at_most(
+    database: Database, tracking: Tracking
+) -> None:
     await a_mail(database, "m1", 1, "sent")
-    for _ in range(MOST_EVENTS - 2):
-        await tracking.bounced(1, 0, 1, NOON)
-    await asyncio.gather(*(tracking.bounced(1, 0, 1, NOON + timedelta(hours=1)) for _ in range(5)))
-    assert len(await rows(database, event)) == MOST_EVENTS
-    assert [mail.bounced_at for mail in await rows(database, delivery)] == [NOON]
+    for _ in range(MOST_EVENTS + 2):
+        await tracking.unsubscribed(1, 0, 1, NOON)
+        await tracking.subscribed(1, 0, 1, NOON)
+    kinds = [each.kind for each in await rows(database, event)]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"unsubscribed": MOST_EVENTS, "subscribed": MOST_EVENTS}
 
 
 async def test_an_opt_out_excludes_what_is_due_in_every_mass_mail(database: Database, tracking: Tracking) -> None:
@@ -87,24 +89,15 @@ async def test_an_opt_out_calls_what_was_to_be_sent_again_in_doubt_and_not_exclu
 
 
 @pytest.mark.parametrize("state", ["unknown", "pending", "deferred"])
-@pytest.mark.parametrize("event", ["bounced", "unsubscribed"])
-async def test_whatever_shows_that_a_mail_in_doubt_was_accepted_makes_it_sent_at_once(
-    database: Database, tracking: Tracking, event: str, state: str
+async def test_an_opt_out_shows_that_a_mail_in_doubt_was_accepted(
+    database: Database, tracking: Tracking, state: str
 ) -> None:
     await a_mail(database, "m1", 1, state, tracked=True, doubted=True)
     for _ in range(2):
-        await getattr(tracking, event)(1, 0, 1, NOON)
+        await tracking.unsubscribed(1, 0, 1, NOON)
     assert await states(database) == [("sent", "")]
     (mail,) = await rows(database, delivery)
-    assert (mail.doubted, mail.finished_at, getattr(mail, f"{event}_at")) == (True, NOON, NOON)
-
-
-async def test_a_bounce_is_recorded_without_consent(database: Database, tracking: Tracking) -> None:
-    await a_mail(database, "m1", 1, "sent", tracked=False)
-    await tracking.bounced(1, 0, 1, NOON)
-    (mail,) = await rows(database, delivery)
-    assert mail.bounced_at == NOON
-    assert [e.kind for e in await rows(database, event)] == ["bounced"]
+    assert (mail.doubted, mail.finished_at, mail.unsubscribed_at) == (True, NOON, NOON)
 
 
 async def test_opting_out_twice_changes_nothing_more(database: Database, tracking: Tracking) -> None:

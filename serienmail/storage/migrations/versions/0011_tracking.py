@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = 'tracking'
-down_revision = 'copies'
+down_revision = 'feedback'
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,153 @@
+"""Keeps what comes back about mails, each thing once, and carries out what follows from it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, distinct, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serienmail.domain.consent import Consent, Purpose
+from serienmail.domain.delivery import MailRef, StageKey
+from serienmail.domain.feedback import (
+    SOFT_BOUNCES_COUNT_FOR,
+    UNDELIVERED,
+    Feedback,
+    Happening,
+    Severity,
+    proves_hand_over,
+    reason_to_suppress,
+)
+from serienmail.domain.states import DeliveryState
+from serienmail.domain.suppression import Suppression, SuppressionReason
+from serienmail.storage.consents import record_consents
+from serienmail.storage.database import Database
+from serienmail.storage.doubt import arrived
+from serienmail.storage.rows import rows_of
+from serienmail.storage.suppressions import hold_off_erasures, suppress
+from serienmail.storage.tables import contact, delivery, event, feedback, mass_mail
+
+LONGEST_DETAIL = 1000
+MOST_OF_ONE_MAIL = 100
+"""Whoever has a mail has its tokens, and could else fill the disk."""
+
+_FIRST_TIMES = {
+    **dict.fromkeys(UNDELIVERED, delivery.c.bounced_at),
+    Happening.DELIVERED: delivery.c.delivered_at,
+    Happening.COMPLAINED: delivery.c.complained_at,
+    Happening.REPLIED: delivery.c.replied_at,
+    Happening.UNSUBSCRIBED: delivery.c.unsubscribed_at,
+}
+
+
+class FeedbackStore:
+    """The one way in for bounces, complaints, reports and replies, however they came.
+
+    patience: soft bounces of so many mass mails are enough to suppress an address.
+    """
+
+    def __init__(self, database: Database, patience: int) -> None:
+        self._database = database
+        self._patience = patience
+
+    async def record(self, news: Sequence[Feedback]) -> None:
+        """Keep these; returns when they and what follows from them are committed. Safe to repeat."""
+        for each in news:
+            async with self._database.write() as connection:
+                await self._record(connection, each)
+
+    async def _record(self, connection: AsyncConnection, news: Feedback) -> None:
+        await hold_off_erasures(connection)
+        mail = await _find(connection, news.mail)
+        if mail is not None and await _has_enough(connection, mail):
+            return
+        if not await _is_new(connection, news, mail) or mail is None:
+            return
+        reason = reason_to_suppress(news, await _soft_bounces(connection, mail, news.at), self._patience)
+        entries = [_entry(mail, reason, news.at)] if reason else []
+        await suppress(connection, entries, also=_is(mail))  # also locks the mail's own row, in the usual order
+        await _mark(connection, mail, news)
+        if reason is SuppressionReason.UNSUBSCRIBED:
+            await record_consents(connection, [_withdrawal(mail, news)])
+
+
+def _mail(ref: MailRef) -> Select[Any]:
+    """A row without an address never became a mail, and nothing comes back from one that was excluded."""
+    return (
+        select(delivery, contact.c.key.label("contact_key"))
+        .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
+        .outerjoin(contact, contact.c.id == delivery.c.contact_id)
+        .where(mass_mail.c.number == ref.number, delivery.c.stage == ref.stage, delivery.c.seq == ref.seq)
+        .where(delivery.c.address_key.is_not(None), delivery.c.state != DeliveryState.EXCLUDED)
+    )
+
+
+async def _find(connection: AsyncConnection, ref: MailRef | None) -> Row[Any] | None:
+    return (await connection.execute(_mail(ref))).one_or_none() if ref else None
+
+
+def _is(mail: Row[Any]) -> ColumnElement[bool]:
+    return and_(rows_of(StageKey(mail.mass_mail_id, mail.stage)), delivery.c.seq == mail.seq)
+
+
+async def _has_enough(connection: AsyncConnection, mail: Row[Any]) -> bool:
+    of_mail = [feedback.c[name] == getattr(mail, name) for name in ("mass_mail_id", "stage", "seq")]
+    counted = select(func.count()).select_from(feedback).where(*of_mail)
+    return (await connection.execute(counted)).scalar_one() >= MOST_OF_ONE_MAIL
+
+
+async def _is_new(connection: AsyncConnection, news: Feedback, mail: Row[Any] | None) -> bool:
+    """Keep it, unless it is there already; whether it wasn't."""
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = {"id": _storable(news.id), "kind": news.kind, "severity": news.severity or "", "at": news.at}
+    row |= {"detail": _storable(news.detail)[:LONGEST_DETAIL]}
+    if mail is not None:
+        row |= {name: getattr(mail, name) for name in ("mass_mail_id", "stage", "seq", "address_key")}
+    kept = await connection.execute(dialect.insert(feedback).values(row).on_conflict_do_nothing())
+    return bool(kept.rowcount)
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+async def _soft_bounces(connection: AsyncConnection, mail: Row[Any], at: datetime) -> int:
+    """Of how many mass mails, lately."""
+    counted = select(func.count(distinct(feedback.c.mass_mail_id))).where(
+        feedback.c.address_key == mail.address_key,
+        feedback.c.kind == Happening.BOUNCED,
+        feedback.c.severity == Severity.SOFT,
+        feedback.c.at > at - SOFT_BOUNCES_COUNT_FOR,
+    )
+    return int((await connection.execute(counted)).scalar_one())
+
+
+def _entry(mail: Row[Any], reason: SuppressionReason, at: datetime) -> Suppression:
+    return Suppression(address_key=mail.address_key, reason=reason, since=at, source=mail.mass_mail_id)
+
+
+async def _mark(connection: AsyncConnection, mail: Row[Any], news: Feedback) -> None:
+    """On the delivery the first time of its kind, among the events each; but not what proves nothing."""
+    if not proves_hand_over(news.kind):
+        return
+    column = _FIRST_TIMES.get(news.kind)
+    if column is not None:
+        await connection.execute(update(delivery).where(_is(mail), column.is_(None)).values({column: news.at}))
+    await connection.execute(arrived(_is(mail), news.at))
+    row = {name: getattr(mail, name) for name in ("mass_mail_id", "stage", "seq")}
+    row |= {"kind": news.kind, "at": news.at, "detail": news.severity or ""}
+    await connection.execute(insert(event).values(row))
+
+
+def _withdrawal(mail: Row[Any], news: Feedback) -> Consent:
+    return Consent(
+        contact_key=mail.contact_key or "",
+        address_key=mail.address_key,
+        purpose=Purpose.MASS_MAIL,
+        given=False,
+        at=news.at,
+        source="provider",
+        proof=f"feedback {news.id}, mass mail {mail.mass_mail_id}, stage {mail.stage}, recipient {mail.seq}",
+    )
