@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from serienmail.domain.commands import Resolution
-from serienmail.domain.delivery import HAND_OVER_LIMIT, Answer, Claimed, Verdict, outcome
+from serienmail.domain.delivery import HAND_OVER_LIMIT, Answer, Claimed, MailRef, Verdict, outcome
 from serienmail.domain.errors import LedgerWentBack
+from serienmail.domain.feedback import Feedback, Happening
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.feedback import FeedbackStore
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_person_opens, an_open_stage, claim, rows, states
@@ -96,8 +98,11 @@ async def test_evidence_that_came_while_the_mail_was_in_hand_is_found_at_settlin
     await claim(ledger, a_job(), NOON)
     if event in ("opened", "clicked"):
         await a_person_opens(database, 1, NOON, link=int(event == "clicked"))
+    elif event == "bounced":
+        news = Feedback(id="1", kind=Happening.BOUNCED, at=NOON, mail=MailRef(1, 0, 1))
+        await FeedbackStore(database, patience=3).record([news])
     else:
-        await getattr(Tracking(database), event)(1, 0, 1, NOON)
+        await Tracking(database).unsubscribed(1, 0, 1, NOON)
     assert await states(database) == ["handing_over"]
     await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT, resend=True)
     assert await states(database) == ["sent"]
