@@ -1,7 +1,7 @@
 """What mail providers tell by webhook, in their own words, as our events.
 
-Shapes and words are those that the open-source package django-anymail reads; the providers' own pages were not compared,
-nor was any provider asked.
+Shapes and words are those that the open-source package django-anymail reads; the providers' own pages were not
+compared, nor was any provider asked.
 """
 
 import hashlib
