@@ -24,12 +24,14 @@ from benchmarks.throughput.message import TEMPLATE
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.loading import Load
 from serienmail.domain.mass_mail import OnMissing
+from serienmail.domain.provider import Providers
 from serienmail.mailing.requirements import requirements
 from serienmail.mailing.template import compile_template
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.migration import migrate
+from serienmail.storage.shaping import Shaping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ async def _measured(people: int, kind: str, database: Database, made: float) -> 
     load = Load(key=key, revision=1, opted_in_only=True, on_missing=OnMissing.REFUSE, templates=("benchmark@1",))
     asked = requirements([compile_template(TEMPLATE)]) or ()
     recipients = RecipientStore(database)
-    ledger = Ledger(database, lambda account, number, stage, seq: "")
+    ledger = Ledger(database, lambda account, number, stage, seq: "", Shaping(database, {}, Providers()))
     return Result(
         people=people,
         database=kind,

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from serienmail.domain.delivery import Answer, Claimed, Counts, Outcome, SliceJob, StageKey, Verdict
-from serienmail.domain.errors import PlaceholderMissing
+from serienmail.domain.errors import EnvironmentFault, PlaceholderMissing
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load
 from serienmail.domain.requirement import Requirement
@@ -16,6 +18,7 @@ from serienmail.domain.states import DeliveryState
 from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Phase, Reply
 from serienmail.mailing.slots import Slots
+from serienmail.storage.database import Database
 
 KEY = StageKey("autumn", 0)
 DATED = datetime(2026, 11, 22, tzinfo=UTC)
@@ -189,3 +192,23 @@ class FakeTransport:
 
     async def close(self) -> None:
         self.closed = True
+
+
+class Faulty(Database):
+    """Counts commits. Fails as often as told: ``losses`` times after the commit, then ``refusals`` times before it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.commits = self.refusals = self.losses = 0
+
+    @asynccontextmanager
+    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
+        if self.refusals and not self.losses:
+            self.refusals -= 1
+            raise EnvironmentFault("the database is away; start it.")
+        async with super().write(by_key=by_key) as connection:
+            yield connection
+        self.commits += 1
+        if self.losses:
+            self.losses -= 1
+            raise OSError("the connection was lost")

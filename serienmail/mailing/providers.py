@@ -1,7 +1,7 @@
 """What mail providers tell by webhook, in their own words, as our events.
 
-Shapes and words are those that django-anymail's webhooks read, an open-source package that follows the providers'
-pages; the pages themselves were not compared, nor was any provider asked.
+Shapes and words are those that the open-source package django-anymail reads; the providers' own pages were not
+compared, nor was any provider asked.
 """
 
 import hashlib

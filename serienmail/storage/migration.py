@@ -1,5 +1,6 @@
 """Bring a database to the schema this version expects, and tell when it isn't there."""
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
@@ -10,6 +11,8 @@ from sqlalchemy import Connection
 
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.storage.database import Database
+
+_one_at_a_time = asyncio.Lock()  # alembic's `op` is one for the whole process
 
 
 def alembic_config() -> Config:
@@ -29,7 +32,7 @@ async def migrate(database: Database) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
-    async with database.write() as connection:
+    async with _one_at_a_time, database.write() as connection:
         await connection.run_sync(upgrade)
 
 

@@ -101,7 +101,7 @@ async def test_a_campaign_with_refusals_and_follow_ups(world: World, server: Ser
     await world.environment.fast_forward(world.sending("campaign"), timedelta(minutes=7))
     await world.until("campaign", MassMailState.FOLLOWING_UP)
     assert await world.tracking.unsubscribed(1, 0, 3, datetime.now(UTC))
-    server.answers["rcpt"] = f"550 5.1.1 {ECHO}"
+    server.answers["rcpt"] = f"554 5.3.0 {ECHO}"
     await world.skip("campaign", 3 * DAY)
     await world.until("campaign", MassMailState.INCOMPLETE_WITH_ERRORS)
     assert await world.states("campaign") == [

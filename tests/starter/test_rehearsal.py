@@ -22,8 +22,9 @@ ORDER = MassMail(
 
 
 def story(stage: int, state: DeliveryState = DeliveryState.SENT, **facts: object) -> Story:
-    known = {"why": "", "finished_at": WHEN, "template": "autumn@1", "measured": True, "opened": False, **facts}
-    return Story(contact="K-1", seq=1, stage=stage, state=state, **known)  # type: ignore[arg-type]
+    known = {"why": "", "finished_at": WHEN, "template": "autumn@1", "measured": True, "opened": False}
+    handed_over = {"attempts": 1, "message_id": "<m@example.org>"}
+    return Story(contact="K-1", seq=1, stage=stage, state=state, **{**known, **handed_over, **facts})  # type: ignore[arg-type]
 
 
 def told(*stories: Story) -> list[tuple[int, str, str]]:

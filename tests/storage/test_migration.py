@@ -1,5 +1,8 @@
 """The schema arrives by migrations, and its absence is said."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -56,3 +59,11 @@ async def test_a_database_without_tables_is_refused_with_the_command_that_makes_
     with pytest.raises(EnvironmentFault, match="serienmail migrate"):
         await require_migrated(database)
     await database.close()
+
+
+async def test_two_databases_of_one_process_are_migrated_side_by_side(tmp_path: Path) -> None:
+    databases = [Database(f"sqlite+aiosqlite:///{tmp_path}/{name}.db") for name in ("one", "other")]
+    await asyncio.gather(*map(migrate, databases))
+    for database in databases:
+        await require_migrated(database)
+        await database.close()

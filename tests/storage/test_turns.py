@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import Answer, Claimed, Outcome, Verdict, given_back, outcome
 from serienmail.domain.errors import EnvironmentFault
@@ -15,26 +13,7 @@ from serienmail.storage.database import Database
 from serienmail.storage.slices import Slice
 from serienmail.storage.tables import event
 from tests.builders import KEY, NOON, a_job, a_ledger, an_open_stage, rows, states
-
-
-class Faulty(Database):
-    """Counts commits. Fails as often as told: ``losses`` times after the commit, then ``refusals`` times before it."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.commits = self.refusals = self.losses = 0
-
-    @asynccontextmanager
-    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
-        if self.refusals and not self.losses:
-            self.refusals -= 1
-            raise EnvironmentFault("the database is away; start it.")
-        async with super().write(by_key=by_key) as connection:
-            yield connection
-        self.commits += 1
-        if self.losses:
-            self.losses -= 1
-            raise OSError("the connection was lost")
+from tests.fakes import Faulty
 
 
 @pytest.fixture

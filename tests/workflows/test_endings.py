@@ -39,9 +39,11 @@ async def test_sent_again_it_goes_only_to_who_got_none_and_may_get_it_now(world:
     assert world.received() == everybody(4)
 
 
-async def test_refused_addresses_leave_it_incomplete_with_errors(world: World, server: SlowServer) -> None:
+async def test_refused_mails_leave_it_incomplete_with_errors_until_they_are_sent_again(
+    world: World, server: SlowServer
+) -> None:
     server.go_on()
-    server.answers["rcpt"] = "550 5.1.1 no such mailbox"
+    server.answers["rcpt"] = "554 5.3.0 not today"
     await world.contacts(2)
     await world.start("refused", due=None, account="slow")
     status = await world.until("refused", MassMailState.INCOMPLETE_WITH_ERRORS)
