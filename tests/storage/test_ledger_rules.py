@@ -26,16 +26,29 @@ from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.commands import Resolution
-from serienmail.domain.delivery import Answer, Outcome, StageKey, Verdict, given_back, outcome
+from serienmail.domain.delivery import Answer, MailRef, Outcome, StageKey, Verdict, given_back, outcome
+from serienmail.domain.feedback import Feedback, Happening
 from serienmail.storage import turns
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.feedback import FeedbackStore
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.slices import Slice
 from serienmail.storage.tables import contact, delivery, event, mass_mail, stage, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, a_load, an_open_stage, an_order, rows
+from tests.builders import (
+    KEY,
+    NOON,
+    a_contact,
+    a_job,
+    a_ledger,
+    a_load,
+    a_person_opens,
+    an_open_stage,
+    an_order,
+    rows,
+)
 from tests.storage.truth import OPEN, Hand, Person, Truth
 
 T = TypeVar("T")
@@ -290,12 +303,22 @@ class LedgerRules(RuleBasedStateMachine):
     @rule(which=which, kind=st.sampled_from(["opened", "clicked", "bounced", "unsubscribed"]))
     def give_evidence(self, which: int, kind: str) -> None:
         seq, _ = self.truth.inbox[which % len(self.truth.inbox)]
-        tracking = Tracking(self.database)
-        self.wait_for(self.told(lambda: getattr(tracking, kind)(1, 0, seq, self.now)))
+        self.wait_for(self.told(lambda: self._tell(kind, seq)))
         row = self.wait_for(self.rows())[seq - 1]
         assert row.state in ("sent", "handing_over"), "evidence doesn't end the doubt"
         if kind == "unsubscribed":
             self.truth.refuse(row.address, self.wait_for(self.rows()))
+
+    async def _tell(self, kind: str, seq: int) -> None:
+        match kind:
+            case "opened" | "clicked":
+                await a_person_opens(self.database, seq, self.now, link=int(kind == "clicked"))
+            case "bounced":
+                name = f"of {seq} at {self.now}"
+                news = Feedback(id=name, kind=Happening.BOUNCED, at=self.now, mail=MailRef(1, 0, seq))
+                await FeedbackStore(self.database, patience=3).record([news])
+            case _:
+                await Tracking(self.database).unsubscribed(1, 0, seq, self.now)
 
     @rule(who=someone, to=somewhere, how=st.sampled_from(["moves", "agrees or not", "disappears"]))
     def change(self, who: int, to: str, how: str) -> None:
