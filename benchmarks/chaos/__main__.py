@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -24,8 +25,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     chosen = vars(parser.parse_args())
     as_json = chosen.pop("json")
-    with tempfile.TemporaryDirectory(prefix="serienmail-chaos") as folder:
-        result = asyncio.run(run(Options(**chosen), Path(folder)))
+    folder = Path(tempfile.mkdtemp(prefix="serienmail-chaos"))
+    result = asyncio.run(run(Options(**chosen), folder))
+    if result.ok:
+        shutil.rmtree(folder)
+    else:
+        sys.stderr.write(f"Logs, databases and state.txt, where everything stood, are kept in {folder}\n")
     lines = [f"{name:18} {value}" for name, value in asdict(result).items()]
     print(json.dumps(asdict(result)) if as_json else "\n".join(lines))
     sys.stdout.flush()

@@ -65,7 +65,8 @@ class Workers:
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SERIENMAIL_", "TEMPORAL_"))}
         self._variables = {**kept, **variables}
-        self._log = folder / "worker.log"
+        self._folder = folder
+        self._started = 0
         self._working: list[asyncio.subprocess.Process] = []
         self._frozen: list[asyncio.subprocess.Process] = []
         self.kills = self.freezes = 0
@@ -79,7 +80,8 @@ class Workers:
             await asyncio.sleep(_LOOK)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        with self._log.open("ab") as log:
+        self._started += 1
+        with (self._folder / f"worker-{self._started}.log").open("wb") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "worker", stdout=log, stderr=log, env=self._variables
             )

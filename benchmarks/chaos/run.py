@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from benchmarks.chaos.inbox import ChaosInbox
 from benchmarks.chaos.installation import CONNECTIONS, TemporalServer, Workers, a_database, variables
+from benchmarks.chaos.remains import leave
 from benchmarks.chaos.trouble import MASS_MAIL, OWNER, PASSING, Trouble
 from benchmarks.chaos.verdict import compare
 from serienmail.domain.mass_mail import MassMail
@@ -89,6 +90,7 @@ async def run(options: Options, folder: Path) -> Result:
         began = time.monotonic()
         await _live_through(options, trouble)
         seconds = time.monotonic() - began
+        await leave(mails, folder)
         await workers.end()  # late outcomes are written before anybody compares
         return await _result(options, trouble, seconds)
 

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from benchmarks.chaos.inbox import ChaosInbox
+from benchmarks.chaos.remains import FILE, leave
+from benchmarks.chaos.trouble import MASS_MAIL
 from benchmarks.chaos.verdict import Verdict, compare
 from serienmail.domain.delivery import Answer, outcome
 from serienmail.domain.delivery import Verdict as Said
 from serienmail.storage.database import Database
 from tests.builders import NOON, a_job, an_open_stage, claim
+from tests.world import an_account, world_on
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 240  # seconds; most of them wait for the missing heartbeats of killed workers
@@ -45,6 +49,24 @@ async def chaos(*options: str) -> Any:
         await process.wait()
         raise
     return json.loads(output)
+
+
+async def test_what_a_failed_run_leaves_behind_tells_why_each_slice_isn_t_over(
+    temporal: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    nobody_listens = {"away": an_account(1)}
+    async with world_on(temporal, tmp_path, f"sqlite+aiosqlite:///{tmp_path}/x.db", accounts=nobody_listens) as world:
+        await world.contacts(1)
+        await world.start(MASS_MAIL, account="away", due=None)
+        async with asyncio.timeout(30):
+            left = ""
+            while "can't be reached" not in left:
+                await asyncio.sleep(0.1)
+                await leave(world.mails, tmp_path)
+                left = (tmp_path / FILE).read_text()
+    assert "sending: " in left
+    assert "mass-mail/chaos/stage-0/1: RUNNING" in left
+    assert '"attempt": 2' in left
 
 
 async def compared(database: Database, said: Said, inbox: ChaosInbox) -> Verdict:
