@@ -28,7 +28,7 @@ from activities.stages import StageActivities
 from serienmail.domain.errors import SerienmailError
 from serienmail.settings import load_settings
 from starter.client import MassMails
-from starter.connection import connect_to_temporal
+from starter.connection import connect_to_temporal, temporal_answers
 from starter.mailboxes import have_mailboxes_read
 from starter.services import Services, open_services
 from workflows.consent_request import ConsentRequestWorkflow
@@ -113,9 +113,10 @@ async def run(role: str) -> None:
     settings = load_settings()
     client = await connect_to_temporal(_runtime(settings.metrics_address))
     async with open_services(settings) as services:
-        for mass_mail_id in await MassMails(services, client).repair():
-            log.warning("brought back, stopped: %s", mass_mail_id)
-        await have_mailboxes_read(client, settings.mailboxes)
+        with temporal_answers():
+            for mass_mail_id in await MassMails(services, client).repair():
+                log.warning("brought back, stopped: %s", mass_mail_id)
+            await have_mailboxes_read(client, settings.mailboxes)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)

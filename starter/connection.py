@@ -1,6 +1,9 @@
 """The connection to Temporal, from its own environment variables and profiles."""
 
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -21,3 +24,13 @@ async def connect_to_temporal(runtime: Runtime | None = None) -> Client:
         raise EnvironmentFault(
             f"Temporal can't be reached at {target}; start it ('serienmail dev' has one), or set TEMPORAL_ADDRESS."
         ) from None
+
+
+@contextmanager
+def temporal_answers() -> Iterator[None]:
+    """EnvironmentFault, one sentence, for whatever Temporal refuses or leaves unanswered in the block."""
+    try:
+        yield
+    except RPCError as error:
+        why = error.status.name.lower()
+        raise EnvironmentFault(f"Temporal didn't do it ({why}); see that it runs and has the namespace.") from None

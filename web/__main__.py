@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
+import socket
 import sys
 from contextlib import suppress
 
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
-from serienmail.domain.errors import DatabaseAway, SerienmailError
+from serienmail.domain.errors import DatabaseAway, EnvironmentFault, SerienmailError
 from serienmail.settings import load_settings
 from serienmail.storage.database import Database
 from serienmail.storage.migration import require_migrated
@@ -34,6 +35,7 @@ def main() -> None:
 async def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; requests in hand are answered."""
     settings = load_settings()
+    _see_that_it_is_free(host, port)
     database = Database(settings.database_url)
     try:
         with suppress(DatabaseAway):  # what comes is kept until it is back
@@ -50,6 +52,14 @@ async def serve(host: str, port: int) -> None:
         await uvicorn.Server(config).serve()
     finally:
         await database.close()
+
+
+def _see_that_it_is_free(host: str, port: int) -> None:
+    """uvicorn would end the process in words of its own."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError:
+        raise EnvironmentFault(f"It can't listen on {host}:{port}; end what does already, or choose others.") from None
 
 
 if __name__ == "__main__":

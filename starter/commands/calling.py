@@ -60,6 +60,8 @@ async def open_database() -> AsyncIterator["Services"]:
 async def open_mass_mails() -> AsyncIterator["MassMails"]:
     """The installation with Temporal."""
     from starter.client import MassMails
+    from starter.connection import temporal_answers
 
     async with MassMails.connect() as mails:
-        yield mails
+        with temporal_answers():
+            yield mails

@@ -57,3 +57,12 @@ async def test_a_database_without_tables_is_refused_in_one_sentence(tmp_path: Pa
         _, printed = await process.communicate()
     assert process.returncode == 1
     assert printed.decode() == "The database has no tables yet; run 'serienmail migrate' first.\n"
+
+
+async def test_a_port_that_is_taken_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with started(f"sqlite+aiosqlite:///{tmp_path}/x.db", port, tmp_path / "spool") as process:
+            _, printed = await process.communicate()
+    assert process.returncode == 1
+    assert printed.decode() == f"It can't listen on 127.0.0.1:{port}; end what does already, or choose others.\n"
