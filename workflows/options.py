@@ -38,12 +38,16 @@ def loading(summary: str) -> ActivityConfig:
 
 
 def sending(summary: str, key: StageKey) -> ActivityConfig:
-    """A slice. No schedule_to_close: a server that is down for a day must not lose the mail."""
+    """A slice. No schedule_to_close: a server that is down for a day must not lose the mail.
+
+    Tried again within half a minute, however often: a server that is away ends the third try with a time to wait until,
+    so what is left are workers that died, and the others of the stage wait for such a slice before they pause.
+    """
     return ActivityConfig(
         task_queue=SEND_QUEUE,
         start_to_close_timeout=timedelta(minutes=20),
         heartbeat_timeout=timedelta(seconds=30),
-        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=5)),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(seconds=30)),
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
         priority=Priority(fairness_key=key.mass_mail_id[:64]),

@@ -32,7 +32,10 @@ _OVER = (MassMailState.FINISHED_AUTOMATICALLY, MassMailState.INCOMPLETE, MassMai
 DOMAINS = 50
 """Each a provider of its own: a 421 to one recipient makes that provider rest, and not the whole mass mail."""
 _PATIENCE = 300.0
-"""Seconds without a new mail, and without an end, after which it counts as stuck; a killed worker costs about 40."""
+"""Seconds without a new mail, and without an end, after which it counts as stuck.
+
+A killed worker costs 60 at most: 30 until its heartbeat is missed, and 30 until the next try.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of it. unknown_limit: as many mails as may be in doubt (docs/reliability.md). inbox: mails in it."""
+    """What came of it.
+
+    unknown_limit: as many mails as may be in doubt (docs/reliability.md). inbox: mails in it. silence: the longest time
+    without a new one, in seconds.
+    """
 
     mails: int
     kills: int
@@ -67,6 +74,7 @@ class Result:
     untrue: int
     inbox: int
     seconds: float
+    silence: float
     temporal_restarts: int
     database_breaks: int
     ok: bool
@@ -88,11 +96,11 @@ async def run(options: Options, folder: Path) -> Result:
         stack.push_async_callback(workers.end)
         trouble = Trouble(Random(options.seed), options.mails, inbox, workers, temporal, mails)
         began = time.monotonic()
-        await _live_through(options, trouble)
+        silence = await _live_through(options, trouble)
         seconds = time.monotonic() - began
         await leave(mails, folder)
         await workers.end()  # late outcomes are written before anybody compares
-        return await _result(options, trouble, seconds)
+        return await _result(options, trouble, seconds, silence)
 
 
 @asynccontextmanager
@@ -118,8 +126,8 @@ async def _order(mails: MassMails, count: int) -> None:
     )
 
 
-async def _live_through(options: Options, trouble: Trouble) -> None:
-    """Until it is over, or nothing moves any more."""
+async def _live_through(options: Options, trouble: Trouble) -> float:
+    """Until it is over, or nothing moves any more; for how many seconds nothing moved at the longest."""
     happens = [
         (options.kills, trouble.kill),
         (options.storm, trouble.stop_and_restart),
@@ -131,27 +139,30 @@ async def _live_through(options: Options, trouble: Trouble) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(trouble.at_random_moments(times, does)) for times, does in happens]
         tasks.append(group.create_task(trouble.workers.keep()))
-        await _until_over(trouble, decided=not options.storm)
+        silence = await _until_over(trouble, decided=not options.storm)
         for task in tasks:
             task.cancel()
+    return silence
 
 
-async def _until_over(trouble: Trouble, decided: bool) -> None:
+async def _until_over(trouble: Trouble, decided: bool) -> float:
     """decided: nobody stops it on purpose, so that a stop is its end."""
-    seen, since = (0, MassMailState.WAITING_FOR_PROCESSING), time.monotonic()
-    while time.monotonic() - since < _PATIENCE:
+    seen, since, silence = (0, MassMailState.WAITING_FOR_PROCESSING), time.monotonic(), 0.0
+    while silence < _PATIENCE:
         await asyncio.sleep(0.5)
+        silence = max(silence, time.monotonic() - since)
         with suppress(*PASSING):
             state = (await trouble.client.services.mass_mails.get(MASS_MAIL)).state
             if state in _OVER or (decided and state is MassMailState.STOPPED):
-                return
+                break
             if state is MassMailState.STOPPED and trouble.is_calm:
                 await trouble.client.restart(MASS_MAIL, by=OWNER)
             if seen != (trouble.inbox.begun, state):
                 seen, since = (trouble.inbox.begun, state), time.monotonic()
+    return silence
 
 
-async def _result(options: Options, trouble: Trouble, seconds: float) -> Result:
+async def _result(options: Options, trouble: Trouble, seconds: float, silence: float) -> Result:
     inbox, workers = trouble.inbox, trouble.workers
     found = await compare(trouble.client.services.database, inbox, options.mails)
     unknown = found.states[DeliveryState.UNKNOWN]
@@ -173,6 +184,7 @@ async def _result(options: Options, trouble: Trouble, seconds: float) -> Result:
         untrue=found.untrue,
         inbox=sum(len(accepted) for accepted in inbox.accepted.values()),
         seconds=round(seconds, 1),
+        silence=round(silence, 1),
         temporal_restarts=trouble.temporal.restarts,
         database_breaks=trouble.database_breaks,
         ok=not (found.duplicates or found.lost or found.untrue) and unknown <= unknown_limit,

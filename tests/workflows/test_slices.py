@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,17 @@ async def test_above_500_recipients_an_activity_has_250(world: World) -> None:
     scheduled, events = await activities(world.sending("many"))
     assert scheduled["send_slice"] == 3
     assert events < 60
+
+
+async def test_a_slice_whose_workers_died_waits_half_a_minute_at_most_however_often_they_died(world: World) -> None:
+    await world.contacts(1)
+    await world.start("killed", due=None)
+    await world.mails.wait("killed")
+    events = (await world.sending("killed").fetch_history()).events
+    scheduled = [event.activity_task_scheduled_event_attributes for event in events]
+    [slice_] = [found for found in scheduled if found.activity_type.name == "send_slice"]
+    assert slice_.retry_policy.maximum_interval.ToTimedelta() == timedelta(seconds=30)
+    assert slice_.retry_policy.maximum_attempts == 0
 
 
 async def test_a_worker_that_is_shut_down_finishes_the_mails_in_hand_and_the_next_goes_on(
