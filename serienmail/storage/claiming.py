@@ -12,9 +12,11 @@ from sqlalchemy import (
     Integer,
     Text,
     Update,
+    and_,
     bindparam,
     case,
     false,
+    func,
     not_,
     null,
     or_,
@@ -188,5 +190,11 @@ def _take_as_read(is_sqlite: bool) -> Update:
         .values({name: free.c[name] for name in written})
         .values(state=DeliveryState.HANDING_OVER, attempts=delivery.c.attempts + 1, next_try_at=None, reply="")
         .values(handed_over_at=free.c.now, address=free.c.email)
+        .values(data_of=free.c.imported_at, data_changed=or_(delivery.c.data_changed, _changed(free.c.imported_at)))
         .returning(delivery.c.token)
     )
+
+
+def _changed(imported_at: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Since its last try; what was given back was none."""
+    return func.coalesce(and_(delivery.c.attempts > 0, delivery.c.data_of != imported_at), false())

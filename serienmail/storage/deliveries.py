@@ -25,6 +25,7 @@ class Story:
 
     template: ``name@revision`` of what was sent. measured: it carried a pixel.
     attempts: hand-overs. message_id: by which the mail server's log names the mail; empty before the first.
+    data_changed: the contact's, between two of them, so that not every copy of the mail says the same.
     """
 
     stage: int
@@ -40,6 +41,7 @@ class Story:
     message_id: str
     name: str = ""
     exclusion: Exclusion | None = None
+    data_changed: bool = False
 
 
 class DeliveryList:
@@ -83,7 +85,7 @@ class DeliveryList:
 
 _COLUMNS = (
     "stage", "seq", "state", "reason", "reply", "finished_at", "template", "tracked", "opened_at", "attempts",
-    "message_id",
+    "message_id", "data_changed",
 )  # fmt: skip
 _NAMES = ("first_name", "last_name", "company")
 
@@ -97,7 +99,15 @@ _is_twin = and_(
 """Who has a duplicate's address, and isn't excluded: one row at most, by the index ``delivery_once``."""
 
 
+_DATA_CHANGED = "the contact's data changed between the tries"
+
+
 def _why(row: Row[Any]) -> str:
+    why = _reason(row)
+    return "; ".join(filter(None, (why, _DATA_CHANGED))) if row.data_changed else why
+
+
+def _reason(row: Row[Any]) -> str:
     """A reason with what stands behind it, as far as that is there still."""
     if not row.reason:
         return str(row.reply)
@@ -125,4 +135,5 @@ def _story(row: Row[Any]) -> Story:
         exclusion=Exclusion(row.reason) if row.reason else None,
         attempts=row.attempts,
         message_id=row.message_id,
+        data_changed=row.data_changed,
     )

@@ -249,6 +249,8 @@ class Delivery(SQLModel, table=True):
     doubted: bool = False  # was `unknown` once: never excluded, cancelled, rejected or failed after
     resent: bool = False  # was due again after a doubt, by the order's policy or somebody's word
     attempts: int = 0
+    data_of: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))  # its import, for the last try
+    data_changed: bool = False  # between two tries: not every copy of this mail says the same
     next_try_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     handed_over_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

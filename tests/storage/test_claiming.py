@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from serienmail.domain.delivery import SliceRange
+from serienmail.domain.delivery import Answer, Claimed, Outcome, SliceRange, Verdict, given_back, outcome
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.deliveries import DeliveryList
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.tables import contact, suppression
 from serienmail.storage.tracking import Tracking
@@ -242,3 +243,45 @@ async def test_message_id_and_date_stay_when_a_mail_is_tried_again(database: Dat
     assert again is not None
     assert (again.message_id, again.dated_at, again.attempts) == (first.message_id, NOON, 2)
     assert again.token != first.token
+
+
+def deferred(claimed: Claimed) -> Outcome:
+    return outcome(claimed, Answer(Verdict.DEFERRED), NOON)
+
+
+def not_begun(claimed: Claimed) -> Outcome:
+    return given_back(claimed, NOON)
+
+
+@pytest.mark.parametrize(
+    ("first_try", "change", "says_so"),
+    [
+        (deferred, {"last_name": "Meier"}, True),
+        (deferred, {}, False),
+        (not_begun, {"last_name": "Meier"}, False),
+    ],
+)
+async def test_a_row_says_whether_its_contact_s_data_changed_between_two_tries(
+    database: Database, first_try: Callable[[Claimed], Outcome], change: dict[str, str], says_so: bool
+) -> None:
+    ledger = await an_open_stage(database, 1)
+    first = await claim(ledger, a_job(), NOON)
+    assert first is not None
+    await ledger.record(first_try(first))
+    await ContactStore(database).save([a_contact(1, **change)])
+    again = await claim(ledger, a_job(), NOON + timedelta(days=1))
+    assert again is not None
+    await ledger.record(outcome(again, Answer(Verdict.ACCEPTED, "250 ok"), NOON))
+    (story,) = await DeliveryList(database).stories(KEY.mass_mail_id)
+    assert story.data_changed is says_so
+    assert story.why == ("250 ok; the contact's data changed between the tries" if says_so else "250 ok")
+
+
+async def test_what_changed_between_two_tries_is_not_forgotten_by_a_third(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    for day, name in enumerate(["Meier", "Schulz", "Schulz"]):
+        claimed = await claim(ledger, a_job(), NOON + timedelta(days=day))
+        assert claimed is not None
+        await ledger.record(deferred(claimed))
+        await ContactStore(database).save([a_contact(1, last_name=name)])
+    assert (await rows(database))[0].data_changed
