@@ -34,7 +34,7 @@ from serienmail.storage.limits import LimitsInForce
 from serienmail.storage.mass_mails import Listed
 from starter.connection import connect_to_temporal
 from starter.letter import compose
-from starter.limits import change_limits
+from starter.limits import change_limits, tell_who_waits
 from starter.orders import Prepared, check_due, pinned, prepare
 from starter.overview import Report, in_doubt, mass_mails_in, report
 from starter.recipients import Recipients
@@ -218,8 +218,13 @@ class MassMails:
         return await self.services.limits.all()
 
     async def change_limits(self, account: str, by: str, **changes: int | None) -> LimitsInForce:
-        """For all workers, within seconds; None takes a limit away. CommandRefused unless by an administrator."""
-        return await change_limits(self.services, account, by, changes)
+        """For all workers, within seconds, and for mass mails that wait for one; None takes a limit away.
+
+        CommandRefused unless by an administrator.
+        """
+        changed = await change_limits(self.services, account, by, changes)
+        await tell_who_waits(self.temporal, account)
+        return changed
 
     async def repair(self) -> Sequence[str]:
         """Bring back, stopped, every mass mail whose workflow was lost; their ids."""

@@ -3,8 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -67,6 +69,7 @@ class DeliveryWorkflow:
         self._run = run
         self._start = StageStart(run.key, run.epoch)
         self._progress, self._told_at = "", 0
+        self._calls, self._heard = 0, 0
         self._parent = workflow.get_external_workflow_handle(mass_mail_workflow_id(run.key.mass_mail_id))
 
     @workflow.run
@@ -79,6 +82,11 @@ class DeliveryWorkflow:
             await self._close()
             raise
         await self._close()
+
+    @workflow.signal
+    def look_again(self, *accounts: Any) -> None:
+        """What it waits for may be over, since this account's limits were changed; none: whatever it waits for."""
+        self._calls += not accounts or self._run.account in accounts
 
     async def _deliver(self) -> None:
         idle = SOON
@@ -97,7 +105,7 @@ class DeliveryWorkflow:
                 workflow.continue_as_new(self._run)
 
     async def _plan(self) -> Plan:
-        run = self._run
+        run, self._heard = self._run, self._calls
         request = PlanRequest(run.key, run.slice_size, run.account, run.in_doubt, run.out)
         plan = await workflow.execute_activity_method(StageActivities.plan_slices, request, **options.short())
         self._run = replace(self._run, out=plan.out)
@@ -151,9 +159,12 @@ class DeliveryWorkflow:
             await self._pause(*max(asked))
 
     async def _pause(self, until: datetime, reason: str) -> None:
-        """Wait on a durable timer, and say so where people look."""
+        """Wait on a durable timer, or until it is called, and say so where people look."""
         await self._tell(until, reason)
-        await workflow.sleep(max(until - workflow.now(), SHORTEST_PAUSE), summary=reason)
+        pause = max(until - workflow.now(), SHORTEST_PAUSE)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._calls > self._heard, timeout=pause, timeout_summary=reason)
+            await workflow.sleep(SHORTEST_PAUSE, summary="until all workers know what has changed")
         await self._tell()
 
     async def _show(self, plan: Plan, results: Sequence[SliceResult] = ()) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starter.commands.calling import By, Json, command, open_database
-from starter.commands.terminal import moment, say, say_json, say_table, words
+from starter.commands.terminal import moment, say, say_error, say_json, say_table, words
 
 if TYPE_CHECKING:
     from serienmail.storage.limits import LimitsInForce
@@ -39,7 +39,9 @@ async def change(
     pause_minutes: Limit = None,
     json: Json = False,
 ) -> None:
-    """Change an account's limits, for all workers within seconds. Only administrators may."""
+    """Change an account's limits, for all workers within seconds; mass mails that wait look again. Only administrators
+    may.
+    """
     given = {
         "connections": connections,
         "mails_per_connection": mails_per_connection,
@@ -53,11 +55,17 @@ async def change(
     changes = {name: value or None for name, value in given.items() if value is not None}
     if not changes:
         raise typer.BadParameter("say what to change, such as --per-hour 500")
-    from starter.limits import change_limits
+    from serienmail.domain.errors import EnvironmentFault
+    from starter.connection import connect_to_temporal
+    from starter.limits import change_limits, tell_who_waits
 
     async with open_database() as services:
         changed = await change_limits(services, account, by, changes)
     _tell([changed], json)
+    try:
+        await tell_who_waits(await connect_to_temporal(), account)
+    except EnvironmentFault as fault:  # an emergency's lower limit must not fail for that
+        say_error(f"mass mails that wait already go on at their time, for they couldn't be told: {fault}")
 
 
 def _tell(accounts: Sequence["LimitsInForce"], json: bool) -> None:

@@ -46,3 +46,13 @@ async def test_limits_that_make_no_sense_are_refused(serienmail: CommandLine) ->
     assert "A block needs a pause" in refused.err
     unknown = await serienmail("limits", "set", "nowhere", "--per-hour", "5", "--by", "root")
     assert "choose one of: marketing" in unknown.err
+
+
+async def test_limits_can_be_changed_while_temporal_is_away_and_it_says_who_wasn_t_told(
+    serienmail: CommandLine,
+) -> None:
+    serienmail.variables["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
+    changed = await serienmail("limits", "set", "marketing", "--per-hour", "5", "--by", "root")
+    assert changed.code == 0
+    assert "go on at their time, for they couldn't be told: Temporal can't be reached" in changed.err
+    assert (await serienmail.world.mails.limits())[0].limits.per_hour == 5

@@ -47,6 +47,19 @@ async def test_a_limit_makes_it_wait_with_the_time_and_it_continues_by_itself(wo
     assert world.received() == everybody(100)
 
 
+async def test_a_limit_that_is_raised_is_noticed_by_a_mass_mail_that_waits_for_it(world: World) -> None:
+    await world.mails.change_limits("marketing", by="root", per_day=2)
+    await world.contacts(5)
+    await world.start("daily", due=None)
+    await world.until("daily", MassMailState.WAITING_TO_CONTINUE)
+    await world.mails.change_limits("slow", by="root", per_day=9)
+    await world.mails.change_limits("marketing", by="root", per_day=None)
+    assert (await world.mails.wait("daily")).state is MassMailState.FINISHED_AUTOMATICALLY
+    assert world.received() == everybody(5)
+    events = (await world.sending("daily").fetch_history()).events
+    assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events) == 2
+
+
 async def test_an_account_that_waits_does_not_hold_up_a_mass_mail_on_another(world: World) -> None:
     await world.mails.change_limits("marketing", by="root", per_day=1)
     await world.contacts(5)
