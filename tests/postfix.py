@@ -34,21 +34,11 @@ class Postfix:
         self._master: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Until it greets."""
-        libraries = {"LD_LIBRARY_PATH": str(self._root / "usr/lib/postfix")}
-        master = self._root / "usr/lib/postfix/sbin/master"
-        self._master = await asyncio.create_subprocess_exec(
-            *(str(master), "-d", "-c", str(self._folder / "etc")),
-            env=libraries,
-            start_new_session=True,  # it ends its whole process group
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        """Until it greets. One that ends at once is started again: the last one may not have let go of its port yet."""
         async with asyncio.timeout(20):
-            while True:
-                if await self._greets():
-                    return
+            while not await self._greets():
+                if self._master is None or self._master.returncode is not None:
+                    self._master = await self._started()
                 await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
@@ -61,8 +51,19 @@ class Postfix:
         """Its folder, with queue and log."""
         self._home.cleanup()
 
+    async def _started(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(str(self._root / "usr/lib/postfix/sbin/master"), "-d", "-c", str(self._folder / "etc")),
+            env={"LD_LIBRARY_PATH": str(self._root / "usr/lib/postfix")},
+            start_new_session=True,  # it ends its whole process group
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     async def _greets(self) -> bool:
-        assert self._master and self._master.returncode is None, "Postfix ended at once; its configuration is wrong"
+        if self._master is None or self._master.returncode is not None:
+            return False
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             greeting = await reader.readline()
