@@ -1,6 +1,7 @@
 """A mass mail as it is ordered: whom, what, when, and which follow-ups."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +9,7 @@ from enum import StrEnum
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.local_time import first_moment
 from serienmail.domain.template import TemplateRef
+from serienmail.domain.trigger import Trigger, check_triggers
 
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
@@ -67,6 +69,7 @@ class FollowUp:
     after: how long after the mass mail's end; or on: an aware date and time. Exactly one of the two.
     ignore: id of a stored selection; who is in it when the follow-up is due gets none.
     of: whose recipients these are, and what they opened or clicked.
+    triggers: what its own recipients set off.
     """
 
     template: str
@@ -75,6 +78,7 @@ class FollowUp:
     on: datetime | None = None
     ignore: str | None = None
     of: Of = Of.MASS_MAIL
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def is_of_previous(self) -> bool:
@@ -107,6 +111,7 @@ class MassMail:
     topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
     as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
     in_doubt: what to do about mails whose answer was never seen.
+    triggers: what the mass mail's recipients set off; follow-ups have their own.
     """
 
     id: str
@@ -126,11 +131,17 @@ class MassMail:
     topic: str = ""
     as_of: AsOf = AsOf.DUE
     in_doubt: InDoubt = InDoubt.HOLD
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def begins(self) -> datetime | None:
         """When its first mail may go; None: at once."""
         return first_moment(self.due) if self.due and self.local_time else self.due
+
+    @property
+    def all_triggers(self) -> Sequence[Trigger]:
+        """Of all its stages."""
+        return [*self.triggers, *(trigger for rule in self.follow_ups for trigger in rule.triggers)]
 
 
 def check_order(order: MassMail, now: datetime) -> None:
@@ -150,6 +161,8 @@ def check_order(order: MassMail, now: datetime) -> None:
         raise InvalidOrder("Local time needs a time; say when it is due.")
     if len(order.follow_ups) > MAX_FOLLOW_UPS:
         raise InvalidOrder(f"A mass mail has {MAX_FOLLOW_UPS} follow-ups at most; take {_surplus(order)} out.")
+    for triggers in (order.triggers, *(rule.triggers for rule in order.follow_ups)):
+        check_triggers(triggers, measured=order.measured)
     for number, follow_up in enumerate(order.follow_ups, start=1):
         _check_follow_up(number, follow_up, now)
 

@@ -27,6 +27,7 @@ from serienmail.storage.doubt import arrived
 from serienmail.storage.rows import rows_of
 from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import contact, delivery, event, feedback, mass_mail
+from serienmail.storage.triggers import keep_set_off
 
 LONGEST_DETAIL = 1000
 MOST_OF_ONE_MAIL = 100
@@ -139,6 +140,7 @@ async def _mark(connection: AsyncConnection, mail: Row[Any], news: Feedback) -> 
     row = {name: getattr(mail, name) for name in ("mass_mail_id", "stage", "seq")}
     row |= {"kind": news.kind, "at": news.at, "detail": news.severity or ""}
     await connection.execute(insert(event).values(row))
+    await keep_set_off(connection, [row])
 
 
 def _withdrawal(mail: Row[Any], news: Feedback) -> Consent:

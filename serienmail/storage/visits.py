@@ -40,6 +40,7 @@ from serienmail.storage.doubt import arrived
 from serienmail.storage.given import as_given, as_text, given_rows
 from serienmail.storage.rows import same_row
 from serienmail.storage.tables import UtcDateTime, delivery, event, mass_mail, visit
+from serienmail.storage.triggers import keep_set_off
 
 MOST_VISITS = 50
 """Of one kind for one mail: whoever holds a link could else fill the disk."""
@@ -119,6 +120,7 @@ class VisitStore:
         firsts = {_FIRSTS: as_given(self._firsts(events))}
         await connection.execute(self._first_times, firsts)
         await connection.execute(arrived(self._visited, events[-1]["at"]), firsts)  # a machine has it from somebody
+        await keep_set_off(connection, events)
         await connection.execute(delete(visit).where(visit.c.id.in_([row.id for row in rows])))
         return len(rows)
 
