@@ -25,12 +25,14 @@ from activities.mailboxes import MailboxActivities
 from activities.records import RecordActivities
 from activities.sending import SendActivities
 from activities.stages import StageActivities
+from activities.triggers import TriggerActivities
 from serienmail.domain.errors import SerienmailError
 from serienmail.settings import load_settings
 from starter.client import MassMails
 from starter.connection import connect_to_temporal, temporal_answers
 from starter.mailboxes import have_mailboxes_read
 from starter.services import Services, open_services
+from starter.triggering import Triggering
 from workflows.consent_request import ConsentRequestWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.follow_up import FollowUpWorkflow
@@ -38,6 +40,7 @@ from workflows.mailbox import MailboxWorkflow
 from workflows.mass_mail import MassMailWorkflow
 from workflows.names import SEND_QUEUE, WORKFLOW_QUEUE
 from workflows.recurring import RecurringMassMailWorkflow
+from workflows.trigger import TriggerWorkflow
 
 GRACEFUL_SHUTDOWN = timedelta(minutes=11)
 """Above the 10 minutes a mail server may take to answer the final dot: a deploy never cuts a mail in hand."""
@@ -63,6 +66,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
     stages = StageActivities(services.ledger, services.evidence)
     records = RecordActivities(services.mass_mails)
     mailboxes = MailboxActivities(services.mailboxes, services.feedback)
+    triggers = TriggerActivities(services.triggers, services.hooks)
     return Worker(
         client,
         task_queue=WORKFLOW_QUEUE,
@@ -73,6 +77,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             RecurringMassMailWorkflow,
             ConsentRequestWorkflow,
             MailboxWorkflow,
+            TriggerWorkflow,
         ],
         activities=[
             loading.load_recipients,
@@ -86,6 +91,8 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             records.create_order,
             records.record_status,
             mailboxes.read_mailbox,
+            triggers.carry_out_trigger,
+            triggers.tell_hook,
         ],
         interceptors=[PrivateFailures()],
         workflow_runner=SandboxedWorkflowRunner(_ITS_OWN_MODULES),
@@ -122,10 +129,17 @@ async def run(role: str) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         workers = build_workers(client, services, role)
         running = [asyncio.create_task(worker.run()) for worker in workers]
+        triggering = asyncio.create_task(_start_triggers(client, services, role))
         log.info("working as %s", role)
         await asyncio.wait([asyncio.create_task(stopped.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
+        triggering.cancel()
         log.info("finishing the mails in hand")
         await asyncio.gather(*(worker.shutdown() for worker in workers), *running)
+
+
+async def _start_triggers(client: Client, services: Services, role: str) -> None:
+    if role != "send":  # one of them is enough, and of those there may be many
+        await Triggering(client, services.triggers).keep_starting()
 
 
 def _runtime(metrics_address: str | None) -> Runtime:

@@ -10,6 +10,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from serienmail.domain.errors import (
     AccountRefused,
     CommandRefused,
+    HookRefused,
     InvalidOrder,
     LedgerWentBack,
     NotFound,
@@ -19,7 +20,9 @@ from serienmail.domain.errors import (
 
 log = logging.getLogger(__name__)
 
-_USELESS_TO_RETRY = (AccountRefused, CommandRefused, InvalidOrder, LedgerWentBack, NotFound, TemplateFault)
+_USELESS_TO_RETRY = (
+    AccountRefused, CommandRefused, HookRefused, InvalidOrder, LedgerWentBack, NotFound, TemplateFault
+)  # fmt: skip
 
 
 class PrivateFailures(Interceptor):

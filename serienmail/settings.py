@@ -21,6 +21,7 @@ from serienmail.domain.limits import Limits
 from serienmail.domain.provider import SEEDS, Provider, Providers
 from serienmail.domain.rights import Role, Users
 from serienmail.mailing.account import Account, Limited
+from serienmail.mailing.hooks import Hook
 from serienmail.mailing.identity import MailSettings
 from serienmail.mailing.mailbox import Mailbox
 
@@ -113,6 +114,8 @@ class Settings(BaseSettings):
     """Read over IMAP every two minutes: bounces, if nothing listens for them, and replies."""
     webhooks: dict[WebhookProvider, SecretStr] = Field(default_factory=dict)
     """By provider, what proves that a webhook is its: a key, ``user:password``, or for Amazon the topic's ARN."""
+    hooks: dict[str, Hook] = Field(default_factory=dict)
+    """Other systems that triggers may tell, by the name that orders give them."""
     soft_bounces: int = Field(default=3, ge=1)
     """As many mass mails must bounce softly at an address, within half a year, until it gets no more."""
     edit_lead_minutes: int = Field(default=15, ge=0)

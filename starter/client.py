@@ -39,6 +39,7 @@ from starter.orders import Prepared, check_due, pinned, prepare
 from starter.overview import Report, in_doubt, mass_mails_in, report
 from starter.recipients import Recipients
 from starter.services import Services, open_services
+from starter.triggers import check_installed
 from workflows import names
 from workflows.mass_mail import MassMailWorkflow
 
@@ -121,6 +122,7 @@ class MassMails:
         """Change what isn't sent yet; templates may be given without a revision."""
         order = (await self.services.mass_mails.get(mass_mail_id)).order
         edited = await pinned(self.services, edit.apply(order))
+        await check_installed(self.services, edited)
         if edit.due:
             await check_due(self.services, edited, datetime.now(UTC))
         if edit.selection and order.as_of is AsOf.START:

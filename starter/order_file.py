@@ -12,9 +12,11 @@ from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import resolved
 from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, Of, OnMissing
+from serienmail.domain.trigger import Trigger
 from starter.letter import KEYS as LETTER_KEYS
 from starter.letter import Letter, compose, read_letter
 from starter.toml_file import Table, read_toml
+from starter.triggers import read_triggers
 
 if TYPE_CHECKING:
     from starter.client import MassMails
@@ -23,9 +25,9 @@ T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "stop_on_reply",
     "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
-    "follow_up", *LETTER_KEYS,
+    "follow_up", "trigger", *LETTER_KEYS,
 )  # fmt: skip
-_FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "on", "ignore")
+_FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "on", "ignore", "trigger")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -39,6 +41,7 @@ class FollowUpEntry:
     after: timedelta | None = None
     on: datetime | None = None
     ignore: Criterion | None = None
+    triggers: tuple[Trigger, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class OrderFile:
     on_missing: OnMissing = OnMissing.REFUSE
     letter: Letter = field(default_factory=Letter)
     in_doubt: InDoubt = InDoubt.HOLD
+    triggers: tuple[Trigger, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
         letter=read_letter(table, folder),
         in_doubt=_or(table.choice("in_doubt", InDoubt), InDoubt.HOLD),
+        triggers=read_triggers(table),
     )
     if file.everyone and file.recipients is not None:
         raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
@@ -155,6 +160,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         on_missing=file.on_missing,
         as_of=file.as_of,
         in_doubt=file.in_doubt,
+        triggers=file.triggers,
     )
     return await compose(mails.services, order, file.letter)
 
@@ -182,6 +188,7 @@ async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowU
                 after=entry.after,
                 on=entry.on,
                 ignore=ignore,
+                triggers=entry.triggers,
             )
         )
     return tuple(follow_ups)
@@ -205,6 +212,7 @@ def _follow_up(table: Table) -> FollowUpEntry:
         after=None if days is None else _days(days),
         on=table.moment("on"),
         ignore=table.criterion("ignore"),
+        triggers=read_triggers(table),
     )
 
 

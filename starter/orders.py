@@ -19,6 +19,7 @@ from serienmail.domain.states import MassMailState
 from serienmail.domain.template import TemplateRef
 from serienmail.mailing.template import check_placeholders
 from starter.services import Services
+from starter.triggers import check_installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
         check_order(order, now)
     with _noted(wrong):
         await check_due(services, order, now)
+    with _noted(wrong):
+        await check_installed(services, order)
     for rule in order.follow_ups:
         if rule.ignore is not None:
             with _noted(wrong):

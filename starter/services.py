@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from serienmail.domain.suppression import AddressHash
+from serienmail.mailing.hooks import Hooks
 from serienmail.mailing.links import Links
 from serienmail.mailing.machine_list import read_machine_list
 from serienmail.mailing.mailbox import MailboxReader
@@ -30,6 +31,7 @@ from serienmail.storage.selections import SelectionStore
 from serienmail.storage.shaping import Shaping
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
+from serienmail.storage.triggers import TriggerStore
 from serienmail.storage.visits import VisitStore
 from serienmail.storage.work_lists import WorkListStore
 
@@ -60,6 +62,8 @@ class Services:
     post_office: PostOffice
     evidence: RelayEvidence
     visits: VisitStore
+    triggers: TriggerStore
+    hooks: Hooks
 
 
 @asynccontextmanager
@@ -116,4 +120,6 @@ def wire(settings: Settings, database: Database) -> Services:
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
         visits=VisitStore(database, read_machine_list(settings.machine_list)),
+        triggers=TriggerStore(database),
+        hooks=Hooks(settings.hooks),
     )

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -69,6 +69,16 @@ class Table:
             raise InvalidOrder(f"'{self._where}{key}' must be a table of texts; correct it.")
         return values
 
+    def values(self, key: str) -> dict[str, str | int | float | bool] | None:
+        """Texts, numbers, dates (as texts, as ISO 8601 writes them), true and false, by their names."""
+        values = self._value(key, dict, "a table of values such as {interest = \"wine\", vip = true}")
+        if values is None:
+            return None
+        plain = {name: value.isoformat() if type(value) is date else value for name, value in values.items()}
+        if not all(isinstance(value, str | int | float | bool) for value in plain.values()):
+            raise InvalidOrder(f"'{self._where}{key}' must be texts, numbers, dates, true or false; correct it.")
+        return plain
+
     def criterion(self, key: str) -> Criterion | None:
         """Which contacts, as ``criteria.from_document`` reads it."""
         if key not in self._content:
@@ -83,7 +93,7 @@ class Table:
         found = self._content.get(key, [])
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             raise InvalidOrder(f"'{self._where}{key}' must be tables; write each under [[{key}]].")
-        return [Table(entry, known, f"{name} {number}: ") for number, entry in enumerate(found, start=1)]
+        return [Table(entry, known, f"{self._where}{name} {number}: ") for number, entry in enumerate(found, start=1)]
 
     def _value(self, key: str, kind: type[T], expected: str) -> T | None:
         value = self._content.get(key)

@@ -17,7 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.commands import Phase, StageStatus
 from serienmail.domain.delivery import StageKey
-from serienmail.domain.judging import BURST, Visit
+from serienmail.domain.judging import BURST, QUIET, Visit
 from serienmail.domain.mass_mail import Audience, FollowUp, MassMail
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
@@ -33,6 +33,7 @@ from starter.client import MassMails
 from starter.inbox import Inbox
 from starter.reader import BROWSER
 from starter.services import Services, open_services
+from starter.triggering import Triggering
 from tests.builders import a_contact
 from worker import build_workers
 from workflows.names import audience_workflow_id, mass_mail_workflow_id, stage_workflow_id
@@ -87,6 +88,11 @@ class World:
         """People open these mails of the test's only mass mail, or click on a link in them."""
         came = Visit(at=datetime.now(UTC) - BURST, link=link, agent=BROWSER["User-Agent"])
         await self.services.visits.record([VisitTo(uuid4().hex, 1, stage, seq, came) for seq in seqs])
+
+    async def triggered(self) -> None:
+        """What was set off is started, as worker.py does it again and again."""
+        await self.services.visits.judge(datetime.now(UTC) + QUIET)
+        await Triggering(self.mails.temporal, self.services.triggers).start_some()
 
     async def details(self, workflow: WorkflowHandle[Any, Any]) -> str:
         """What the Temporal UI shows as a workflow's current details."""

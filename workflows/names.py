@@ -7,6 +7,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAtt
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.status import Status
+from serienmail.domain.trigger import Triggered
 
 WORKFLOW_QUEUE = "serienmail"
 """Workflows and short database activities."""
@@ -43,6 +44,11 @@ def mass_mail_workflow_id(mass_mail_id: str) -> str:
 def consent_request_workflow_id(number: int) -> str:
     """One request for consent is one workflow, however often it is started."""
     return f"consent-request/{number}"
+
+
+def trigger_workflow_id(set_off: Triggered) -> str:
+    """One recipient and one event are one workflow, however often it is started."""
+    return f"trigger/{set_off.mass_mail_id}/stage-{set_off.stage}/{set_off.seq}/{set_off.trigger}"
 
 
 def mailbox_workflow_id(mailbox: str) -> str:

@@ -71,6 +71,16 @@ def reading() -> ActivityConfig:
     )
 
 
+def telling() -> ActivityConfig:
+    """Another system: three days until nobody waits for it any more."""
+    return ActivityConfig(
+        start_to_close_timeout=timedelta(minutes=1),
+        schedule_to_close_timeout=timedelta(days=3),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(hours=1)),
+        summary="tells another system",
+    )
+
+
 def stage(key: StageKey, epoch: int, summary: str) -> ChildWorkflowConfig:
     """One start of a stage."""
     return _child(stage_workflow_id(key, epoch), summary)

@@ -11,11 +11,12 @@ from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import Audience, FollowUp, InDoubt, MassMail, OnMissing, check_future, check_order
 from serienmail.domain.rights import Users
 from serienmail.domain.states import MassMailState
+from serienmail.domain.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Change what isn't sent yet. None leaves a thing as it is; follow_ups replaces them all."""
+    """Change what isn't sent yet. None leaves a thing as it is; follow_ups and triggers replace them all."""
 
     by: str
     kind: Literal["edit"] = "edit"
@@ -27,6 +28,7 @@ class Edit:
     opted_in_only: bool | None = None
     on_missing: OnMissing | None = None
     in_doubt: InDoubt | None = None
+    triggers: tuple[Trigger, ...] | None = None
 
     def apply(self, order: MassMail) -> MassMail:
         """The order with this edit."""

@@ -14,6 +14,8 @@
     │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
     ├── LedgerWentBack              the ledger knows of fewer mails than it did: its database was restored
     ├── Forged                      a webhook that its provider didn't sign, or so long ago that it may be a copy
+    ├── HookAway                    another system can't be told now: try again
+    ├── HookRefused                 another system won't be told, however often it is tried
     └── EnvironmentFault            Temporal, database or port is not as it must be
         └── DatabaseAway            the database can't be reached
 
@@ -102,6 +104,14 @@ class LedgerWentBack(SerienmailError):
 
 class Forged(SerienmailError):
     """A webhook that its provider didn't sign, or so long ago that it may be a copy."""
+
+
+class HookAway(SerienmailError):
+    """Another system can't be told now: it is down, or asks for patience."""
+
+
+class HookRefused(SerienmailError):
+    """Another system doesn't take what it is told, or the settings don't know it any more."""
 
 
 class EnvironmentFault(SerienmailError):

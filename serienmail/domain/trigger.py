@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from hashlib import sha256
 from math import isfinite
+from typing import Any
 
 from serienmail.domain.activity import NewCall, NewTask, check_delay, check_subject
 from serienmail.domain.contact import LARGEST_NUMBER, FieldType
@@ -92,6 +93,31 @@ class CarriedOut:
     tasks: int = 0
     calls: int = 0
     tells: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HookNews:
+    """What another system is told, and by which hook of the settings.
+
+    id: the same however often it is told. happened: opened, clicked or bounced. module, contact: the CRM's own names
+    of the record. link: the target that was clicked; None: none was.
+    """
+
+    hook: str
+    id: str
+    happened: str
+    at: datetime
+    mass_mail: str
+    stage: int
+    recipient: int
+    module: str
+    contact: str
+    link: str | None
+
+    def to_document(self) -> Mapping[str, Any]:
+        """As the Standard Webhooks specification has it: type, timestamp, data."""
+        data = {name: getattr(self, name) for name in ("mass_mail", "stage", "recipient", "module", "contact", "link")}
+        return {"type": f"mail.{self.happened}", "timestamp": self.at.isoformat(), "data": data}
 
 
 def check_triggers(triggers: Sequence[Trigger], *, measured: bool) -> None:

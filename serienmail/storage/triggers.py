@@ -1,7 +1,6 @@
 """Triggers that recipients set off: kept with their events, carried out once each."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,33 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from serienmail.domain.activity import Kind
 from serienmail.domain.contact import BUILT_IN_FIELDS
 from serienmail.domain.states import MassMailState
-from serienmail.domain.trigger import CarriedOut, FieldUpdate, Trigger, Triggered
+from serienmail.domain.trigger import CarriedOut, FieldUpdate, HookNews, Trigger, Triggered
 from serienmail.storage.crm_tables import activity, triggered
 from serienmail.storage.database import Database
 from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, delivery, mass_mail, measured_link
 
 _TRIGGERS = TypeAdapter(tuple[Trigger, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class HookNews:
-    """What another system is told, and by which hook of the settings.
-
-    id: the same however often it is told. happened: opened, clicked or bounced. module, contact: the CRM's own names
-    of the record. link: the target that was clicked; None: none was.
-    """
-
-    hook: str
-    id: str
-    happened: str
-    at: datetime
-    mass_mail: str
-    stage: int
-    recipient: int
-    module: str
-    contact: str
-    link: str | None
 
 
 async def keep_set_off(connection: AsyncConnection, events: Sequence[Mapping[str, Any]]) -> None:

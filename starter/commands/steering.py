@@ -147,6 +147,7 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
         "opted_in_only": file.opted_in_only,
         "on_missing": file.on_missing,
         "in_doubt": file.in_doubt,
+        "triggers": file.triggers,
     }
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from serienmail.domain.activity import NewCall, NewTask, Priority
 from serienmail.domain.criteria import InFilter, InList, where
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import AsOf, Audience, InDoubt, OnMissing
+from serienmail.domain.trigger import FieldUpdate, On, Trigger
 from starter.order_file import FollowUpEntry, OrderFile, Overrides, default_id, order_of, read_order
 from starter.template_file import read_template
 
@@ -63,9 +65,36 @@ def test_an_order_names_filters_lists_and_who_is_left_out() -> None:
     )
 
 
+def test_triggers_stand_in_the_order_and_in_its_follow_ups() -> None:
+    text = (
+        "[[trigger]]\non = 'clicked'\nlink = 'https://a.example/'\nupdate = {vip = true, since = 2026-12-01}\n"
+        "task = [{subject = 'Write', due_days = 3, priority = 'high', assignee = 'b'}]\nhook = 'crm'\n"
+        "[[trigger.call]]\nsubject = 'Call'\nafter_hours = 4\n"
+        f"{FOLLOW_UP}after_days = 3\n[[follow_up.trigger]]\non = 'bounced'\nupdate = {{city = 'Ulm'}}\n"
+    )
+    order = order_of(tomllib.loads(text))
+    assert order.triggers == (
+        Trigger(
+            on=On.CLICKED,
+            link="https://a.example/",
+            updates=(FieldUpdate("vip", True), FieldUpdate("since", "2026-12-01")),
+            tasks=(NewTask(subject="Write", due_after=timedelta(days=3), priority=Priority.HIGH, assignee="b"),),
+            calls=(NewCall(subject="Call", starts_after=timedelta(hours=4)),),
+            hook="crm",
+        ),
+    )
+    assert order.follow_ups[0].triggers == (Trigger(on=On.BOUNCED, updates=(FieldUpdate("city", "Ulm"),)),)
+
+
 @pytest.mark.parametrize(
     ("text", "gist"),
     [
+        ("[[trigger]]\nlink = 'a'", "A trigger needs an event; write on = one of opened, clicked, bounced"),
+        ("[[trigger]]\non = 'sent'", "'trigger 1: on' can't be 'sent'"),
+        ("[[trigger]]\non = 'opened'\ntask = [{subjekt = 'a'}]", "no key 'trigger 1: task 1: subjekt'; did you mean"),
+        ("[[trigger]]\non = 'opened'\nupdate = {a = [1]}", "'trigger 1: update' must be texts, numbers, dates"),
+        ("[[trigger]]\non = 'opened'\nupdate = 3", "'trigger 1: update' must be a table of values"),
+        ("[[trigger]]\non = 'opened'\ncall = [{after_hours = 99999999999999}]", "Nobody can wait for 99999999999999"),
         ("as_of = 'now'", "'as_of' can't be 'now'; choose one of due, start"),
         ("ignore = {list = 3}", "'ignore': a criterion can't be read"),
         ("nmae = 'X'", "no key 'nmae'; did you mean 'name'?"),
