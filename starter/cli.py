@@ -9,6 +9,7 @@ import typer
 
 from serienmail.domain.errors import SerienmailError
 from starter.commands import (
+    activities,
     consents,
     contacts,
     environment,
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (contacts, trying, starting, looking, reporting, steering, environment):
+for commands in (contacts, trying, starting, looking, activities, reporting, steering, environment):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(templates.app)
 app.add_typer(schedule.app)

@@ -12,6 +12,7 @@ from serienmail.mailing.mailbox import MailboxReader
 from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
+from serienmail.storage.activities import ActivityStore
 from serienmail.storage.audit import AuditStore
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contacts import ContactStore
@@ -63,6 +64,7 @@ class Services:
     evidence: RelayEvidence
     visits: VisitStore
     triggers: TriggerStore
+    activities: ActivityStore
     hooks: Hooks
 
 
@@ -121,5 +123,6 @@ def wire(settings: Settings, database: Database) -> Services:
         evidence=RelayEvidence(settings.accounts),
         visits=VisitStore(database, read_machine_list(settings.machine_list)),
         triggers=TriggerStore(database),
+        activities=ActivityStore(database),
         hooks=Hooks(settings.hooks),
     )

@@ -123,3 +123,10 @@ async def test_the_developers_examples_run_one_after_the_other(world: World) -> 
         if example.__name__ == "start":  # a reader, too, edits it once it is loaded
             await world.until("autumn", MassMailState.SCHEDULED)
     assert await world.until("autumn", MassMailState.DELETED)
+
+
+async def test_the_examples_of_triggers_run(world: World) -> None:
+    await world.services.templates.add(AUTUMN, datetime.now(UTC))
+    await world.contacts(1)
+    for example in examples("docs/how-to/triggers.md"):
+        await example(world.mails)

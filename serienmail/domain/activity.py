@@ -1,7 +1,7 @@
 """What the CRM keeps beside a contact: mass mails they got, notes, tasks and calls."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from serienmail.domain.errors import InvalidOrder
@@ -71,3 +71,28 @@ def check_delay(delay: timedelta, where: str) -> None:
     """InvalidOrder if it would come before what sets it off, or too late."""
     if not timedelta() <= delay <= LONGEST_DELAY:
         raise InvalidOrder(f"{where} must come at once or within {LONGEST_DELAY.days} days; correct its time.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """An entry beside a record, as people see it.
+
+    contact: the CRM's key of the record in its module; empty: it is beside nobody in particular.
+    mass_mail_id: what it comes from; empty: no mass mail. type: the CRM's own word, of notes and tasks.
+    assigned: user ids. status, priority: of a task.
+    """
+
+    kind: Kind
+    subject: str
+    created_at: datetime
+    module: str = ""
+    contact: str = ""
+    mass_mail_id: str = ""
+    stage: int = 0
+    note: str = ""
+    type: str = ""
+    assigned: tuple[str, ...] = ()
+    status: str = ""
+    priority: str = ""
+    starts_at: datetime | None = None
+    due_at: datetime | None = None

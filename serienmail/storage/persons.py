@@ -16,6 +16,7 @@ from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
 from serienmail.storage.audit import record_commands
+from serienmail.storage.crm_tables import activity, triggered
 from serienmail.storage.database import Database
 from serienmail.storage.rows import same_row
 from serienmail.storage.suppressions import lock_for_erasure, suppress
@@ -81,7 +82,7 @@ class PersonStore:
         self._hash = address_hash
 
     async def export(self, address_key: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """Everything known, as rows: contacts, suppressions, consents, requests for them, mails, feedback, events."""
+        """Everything known, as rows by what they are: contacts, suppressions, consents, mails, events, activities …"""
         async with self._database.read() as connection:
             person = await _find(connection, address_key)
             listed = suppression.c.address_key.in_([address_key, self._hash(address_key)])
@@ -97,6 +98,8 @@ class PersonStore:
                 "feedback": select(feedback).where(person.feedback).order_by(feedback.c.at),
                 "events": select(event).where(person.of_mails(event)).order_by(event.c.id),
                 "visits": select(visit).where(person.of_mails(visit)).order_by(visit.c.at),
+                "activities": select(activity).where(activity.c.contact_id.in_(person.ids)).order_by(activity.c.id),
+                "triggered": select(triggered).where(person.of_mails(triggered)).order_by(triggered.c.at),
             }
             rows = {name: (await connection.execute(query)).mappings().all() for name, query in known.items()}
         return {name: [dict(row) for row in found] for name, found in rows.items()}
@@ -114,7 +117,9 @@ class PersonStore:
             await self._leave_a_hash(connection, address_key, now)
             await _refuse_while_in_hand(connection, person, now)
             await connection.execute(update(event).where(person.of_mails(event)).values(detail=""))
-            await connection.execute(delete(visit).where(person.of_mails(visit)))
+            for table in (visit, triggered):
+                await connection.execute(delete(table).where(person.of_mails(table)))
+            await connection.execute(delete(activity).where(activity.c.contact_id.in_(person.ids)))
             nobody = {"detail": "", "address_key": None}
             await connection.execute(update(feedback).where(person.feedback).values(nobody))
             mails = await _erase_mails(connection, person, now)

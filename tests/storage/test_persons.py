@@ -14,6 +14,7 @@ from serienmail.domain.errors import CommandRefused
 from serienmail.domain.selection import Selection
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
 from serienmail.storage.contacts import ContactStore
+from serienmail.storage.crm_tables import activity, triggered
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
@@ -60,6 +61,14 @@ async def everywhere(database: Database) -> Ledger:
     await SelectionStore(database).save(Selection(where("email").eq(ADDRESS) | where("key").in_("crm-4711", "2")))
     by_hand = Suppression(address_key=ADDRESS, topic="Beer", reason=SuppressionReason.BY_HAND, since=NOON)
     await SuppressionStore(database, HASH).add([by_hand], NOON)
+    beside = {
+        "origin": "by hand", "contact_id": 1, "kind": "note", "mass_mail_id": "autumn", "stage": 0, "subject": "Wanda",
+        "note": ADDRESS, "type": "", "assigned": "anna", "status": "", "priority": "", "created_at": NOON,
+    }  # fmt: skip
+    set_off = {"mass_mail_id": "autumn", "stage": 0, "seq": 1, "trigger": "opened", "at": NOON}
+    async with database.write() as connection:
+        await connection.execute(insert(activity).values(beside))
+        await connection.execute(insert(triggered), [set_off, set_off | {"seq": 2}])
     return ledger
 
 
@@ -76,12 +85,15 @@ async def traces(database: Database) -> list[tuple[str, str]]:
 async def test_nothing_in_any_table_tells_of_an_erased_person(database: Database) -> None:
     await everywhere(database)
     planted = {table for table, _ in await traces(database)}
-    assert planted == {"contact", "consent", "consent_request", "delivery", "event", "selection", "suppression"}
+    assert planted == {
+        "activity", "contact", "consent", "consent_request", "delivery", "event", "selection", "suppression",
+    }  # fmt: skip
     persons = PersonStore(database, HASH)
     assert await persons.erase(ADDRESS, "root", LATER) == Erased(contacts=1, mails=3, consents=3, selections=1)
     assert await traces(database) == []
     async with database.read() as connection:
         assert (await connection.execute(select(suppression.c.address_key))).scalars().all() == [HASH(ADDRESS)]
+        assert (await connection.execute(select(triggered.c.seq))).scalars().all() == [2]  # the other's
     assert await persons.erase(ADDRESS, "root", LATER) == Erased(0, 0, 0, 0)
     assert await traces(database) == []
 
@@ -159,5 +171,7 @@ async def test_an_export_has_everything_that_an_erasure_takes(database: Database
     assert [row["purpose"] for row in known["consent_requests"]] == ["tracking"]
     assert [row["mass_mail_id"] for row in known["mails"]] == ["autumn", "due", "wine"]
     assert [row["kind"] for row in known["events"]] == ["opened", "unsubscribed", "late_reply"]
+    assert [(row["subject"], row["note"]) for row in known["activities"]] == [("Wanda", ADDRESS)]
+    assert [row["trigger"] for row in known["triggered"]] == ["opened"]
     nobody = await PersonStore(database, HASH).export("nobody@example.org")
     assert not any(nobody.values())
