@@ -28,6 +28,7 @@ from serienmail.domain.criteria import Criterion
 from serienmail.domain.errors import AlreadyExists, CommandRefused, EnvironmentFault
 from serienmail.domain.mass_mail import AsOf, MassMail
 from serienmail.domain.states import Folder, MassMailState
+from serienmail.domain.statistics import Statistics
 from serienmail.domain.status import Status
 from serienmail.settings import Settings, load_settings
 from serienmail.storage.limits import LimitsInForce
@@ -205,6 +206,13 @@ class MassMails:
     async def status(self, mass_mail_id: str) -> Report:
         """How it is; the workflow's last word if no worker answers."""
         return await report(self.services, mass_mail_id)
+
+    async def statistics(self, mass_mail_id: str) -> Statistics:
+        """Its numbers and rates, by stage and in all, as the ledger is now; NotFound if there is none.
+
+        ``services.statistics.behind`` tells, a page at a time, whom a number counts.
+        """
+        return await self.services.statistics.of(mass_mail_id)
 
     async def list(self, folder: Folder | None = None) -> Sequence[Listed]:
         """Mass mails, the newest first; of one folder, or all that aren't deleted."""

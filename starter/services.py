@@ -30,6 +30,7 @@ from serienmail.storage.migration import require_migrated
 from serienmail.storage.persons import PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.shaping import Shaping
+from serienmail.storage.statistics import StatisticsStore
 from serienmail.storage.suppressions import SuppressionStore
 from serienmail.storage.templates import TemplateStore
 from serienmail.storage.triggers import TriggerStore
@@ -66,6 +67,7 @@ class Services:
     triggers: TriggerStore
     activities: ActivityStore
     hooks: Hooks
+    statistics: StatisticsStore
 
 
 @asynccontextmanager
@@ -125,4 +127,5 @@ def wire(settings: Settings, database: Database) -> Services:
         triggers=TriggerStore(database),
         activities=ActivityStore(database),
         hooks=Hooks(settings.hooks),
+        statistics=StatisticsStore(database),
     )

@@ -248,6 +248,7 @@ class Counts:
     """A stage in numbers. ``excluded`` is by reason code, ``by_state`` by the recipient's state.
 
     opened, not_opened, clicked and not_clicked count only recipients who are measured, and only what persons did.
+    bounced: of those sent.
     """
 
     selected: int = 0
@@ -258,6 +259,9 @@ class Counts:
     clicked: int = 0
     not_clicked: int = 0
     unsubscribed: int = 0
+    bounced: int = 0
+    complained: int = 0
+    replied: int = 0
 
     def of(self, state: DeliveryState) -> int:
         """How many rows are in this state."""

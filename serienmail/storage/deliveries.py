@@ -1,15 +1,19 @@
 """The ledger as people read it: each recipient of each stage, with the reason in words."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, literal_column, select
+from sqlalchemy import Row, Select, and_, func, literal_column, select, tuple_
 
+from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
+from serienmail.domain.statistics import Number
 from serienmail.domain.suppression import ALL_TOPICS
+from serienmail.storage.counting import counted_by
 from serienmail.storage.database import Database
 from serienmail.storage.rows import suppression_of
 from serienmail.storage.tables import contact, delivery
@@ -44,6 +48,14 @@ class Story:
     data_changed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of those whom a number counts. next: where the next page begins; None: there is none."""
+
+    recipients: Sequence[Story]
+    next: str | None
+
+
 class DeliveryList:
     """Reads; never writes."""
 
@@ -58,29 +70,55 @@ class DeliveryList:
         limit: int | None = None,
     ) -> Sequence[Story]:
         """The rows of a mass mail by recipient; of one stage, in one state, or all; so many at most."""
-        query = (
-            select(
-                func.coalesce(contact.c.key, "").label("key"),
-                func.coalesce(twin_contact.c.key, "").label("twin"),
-                suppression_of(delivery.c.address_key, ALL_TOPICS).label("suppressed"),
-                *(delivery.c[name] for name in _COLUMNS),
-                *(contact.c[name] for name in _NAMES),
-            )
-            .select_from(delivery)
-            .outerjoin(contact, contact.c.id == delivery.c.contact_id)
-            .outerjoin(twin, _is_twin)
-            .outerjoin(twin_contact, twin_contact.c.id == twin.c.contact_id)
-            .where(delivery.c.mass_mail_id == mass_mail_id)
-            .order_by(delivery.c.contact_id, delivery.c.stage)
-            .limit(limit)
-        )
-        if stage is not None:
-            query = query.where(delivery.c.stage == stage)
+        query = _stories_of(mass_mail_id, stage).order_by(delivery.c.contact_id, delivery.c.stage).limit(limit)
         if state is not None:
             query = query.where(delivery.c.state == state)
+        return await self._read(query)
+
+    async def behind(
+        self, mass_mail_id: str, number: Number, stage: int | None, exclusion: Exclusion | None, after: str, limit: int
+    ) -> Page:
+        """Those whom a number of the statistics counts, by stage and place; of one stage, or all.
+
+        exclusion: only who is excluded for this reason. after: the page before's ``next``, else nothing; InvalidOrder
+        for anything else.
+        """
+        place = tuple_(delivery.c.stage, delivery.c.seq)
+        query = _stories_of(mass_mail_id, stage).where(counted_by(number), place > _place(after))
+        if exclusion is not None:
+            query = query.where(delivery.c.state == DeliveryState.EXCLUDED, delivery.c.reason == exclusion)
+        found = await self._read(query.order_by(delivery.c.stage, delivery.c.seq).limit(limit + 1))
+        page = found[:limit]
+        return Page(page, f"{page[-1].stage}-{page[-1].seq}" if len(found) > limit else None)
+
+    async def _read(self, query: Select[Any]) -> Sequence[Story]:
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return [_story(row) for row in rows]
+            return [_story(row) for row in (await connection.execute(query)).all()]
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    known = re.fullmatch(r"([0-3])-([0-9]{1,9})", cursor or "0-0")
+    if known is None:
+        raise InvalidOrder("No page ends there; give what the last page calls 'next', or nothing for the first page.")
+    return int(known[1]), int(known[2])
+
+
+def _stories_of(mass_mail_id: str, stage: int | None) -> Select[Any]:
+    query = (
+        select(
+            func.coalesce(contact.c.key, "").label("key"),
+            func.coalesce(twin_contact.c.key, "").label("twin"),
+            suppression_of(delivery.c.address_key, ALL_TOPICS).label("suppressed"),
+            *(delivery.c[name] for name in _COLUMNS),
+            *(contact.c[name] for name in _NAMES),
+        )
+        .select_from(delivery)
+        .outerjoin(contact, contact.c.id == delivery.c.contact_id)
+        .outerjoin(twin, _is_twin)
+        .outerjoin(twin_contact, twin_contact.c.id == twin.c.contact_id)
+        .where(delivery.c.mass_mail_id == mass_mail_id)
+    )
+    return query if stage is None else query.where(delivery.c.stage == stage)
 
 
 _COLUMNS = (

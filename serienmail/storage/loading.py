@@ -31,8 +31,9 @@ from serienmail.domain.loading import Load, Loaded
 from serienmail.domain.mass_mail import Audience
 from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.domain.statistics import Number
 from serienmail.domain.suppression import ALL_TOPICS
-from serienmail.storage.counting import count_stage
+from serienmail.storage.counting import count_stage, counted_by
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
 from serienmail.storage.requirements import fault, is_faulty
@@ -165,7 +166,7 @@ class RecipientStore:
             audience = (
                 select(contact)
                 .join(delivery, delivery.c.contact_id == contact.c.id)
-                .where(rows_of(load.asked), _in_audience(load.audience))
+                .where(rows_of(load.asked), counted_by(_BEHIND[load.audience]))
             )
             source, chosen = audience, Chosen(true())
         if load.ignore is not None:
@@ -230,20 +231,14 @@ def _has_replied(mass_mail_id: str) -> ColumnElement[bool]:
     return and_(contact.c.id.in_(select(delivery.c.contact_id).where(answered)))
 
 
-def _in_audience(audience: Audience) -> ColumnElement[bool]:
-    """Among an earlier stage's rows. Who was not measured (no consent) has neither opened nor not opened."""
-    received: ColumnElement[bool] = delivery.c.state == DeliveryState.SENT
-    match audience:
-        case Audience.RECEIVED:
-            return received
-        case Audience.OPENED:
-            return and_(received, delivery.c.tracked, delivery.c.opened_at.is_not(null()))
-        case Audience.NOT_OPENED:
-            return and_(received, delivery.c.tracked, delivery.c.opened_at.is_(null()))
-        case Audience.CLICKED:
-            return and_(received, delivery.c.tracked, delivery.c.clicked_at.is_not(null()))
-        case Audience.NOT_CLICKED:
-            return and_(received, delivery.c.tracked, delivery.c.clicked_at.is_(null()))
+_BEHIND = {
+    Audience.RECEIVED: Number.SENT,
+    Audience.OPENED: Number.OPENED,
+    Audience.NOT_OPENED: Number.NOT_OPENED,
+    Audience.CLICKED: Number.CLICKED,
+    Audience.NOT_CLICKED: Number.NOT_CLICKED,
+}
+"""An audience is who is behind a number of the statistics: who was not measured has neither opened nor not opened."""
 
 
 async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:

@@ -221,6 +221,11 @@ class Stage(SQLModel, table=True):
     loaded_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
+TOLD = ("opened", "clicked", "unsubscribed", "bounced", "complained", "replied")
+SOMETHING_TOLD = " OR ".join(f"{name}_at IS NOT NULL" for name in TOLD)
+"""Somebody did something about the mail, or told something of it; written as the index has it."""
+
+
 class Delivery(SQLModel, table=True):
     """The ledger: one mail to one recipient in one stage."""
 
@@ -228,7 +233,9 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         Index("delivery_once", "mass_mail_id", "stage", "address_key", unique=True,
               sqlite_where=text("state <> 'excluded'"), postgresql_where=text("state <> 'excluded'")),
-        Index("delivery_state", "mass_mail_id", "stage", "state", "seq"),
+        Index("delivery_state", "mass_mail_id", "stage", "state", "seq", "tracked", "reason"),  # enough for counting
+        Index("delivery_told", "mass_mail_id", "stage", "state", "tracked", *(f"{name}_at" for name in TOLD),
+              sqlite_where=text(SOMETHING_TOLD), postgresql_where=text(SOMETHING_TOLD)),
         Index("delivery_open_address", "address_key",
               sqlite_where=text("state IN ('pending', 'deferred')"),
               postgresql_where=text("state IN ('pending', 'deferred')")),
