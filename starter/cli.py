@@ -21,6 +21,7 @@ from starter.commands import (
     reporting,
     schedule,
     starting,
+    statistics,
     steering,
     suppressions,
     templates,
@@ -37,7 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (contacts, trying, starting, looking, activities, reporting, steering, environment):
+for commands in (contacts, trying, starting, looking, activities, reporting, statistics, steering, environment):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(templates.app)
 app.add_typer(schedule.app)

@@ -61,6 +61,12 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: I
     Console(**LITERAL).print(table)  # type: ignore[arg-type]
 
 
+def bar(share: float, width: int = 20) -> str:
+    """A share from 0 to 1 as a bar; whatever is more than nothing is seen."""
+    eighths = max(round(share * width * 8), share > 0)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
 def moment(at: datetime | None) -> str:
     """A time in the local zone, with its offset; a dash for none."""
     return at.astimezone().isoformat(sep=" ", timespec="minutes") if at else "–"
