@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     web_base_url: Annotated[str, AfterValidator(_web_base_url)] = "http://127.0.0.1:8080"
     link_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. Whoever changes it breaks the links in all mails that are out."""
+    api_key: SecretStr | None = Field(default=None, min_length=32)
+    """What other systems send to read statistics and events over HTTP; None: they can't."""
     accounts: dict[str, Account] = Field(default_factory=dict)
     mail: MailSettings = Field(default_factory=MailSettings)
     providers: dict[str, ReceivingProvider] = Field(default_factory=dict)
@@ -172,7 +174,7 @@ def _sentence(error: ValidationError) -> str:
     first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = [str(part) for part in first["loc"]]
     variable = "SERIENMAIL_" + "__".join(path).upper()
-    if path == ["link_key"]:
+    if path in (["link_key"], ["api_key"]):
         return f"{variable} must have at least 32 characters; set it to what 'openssl rand -hex 32' prints."
     dotted = ".".join(path)
     if first["type"] == "extra_forbidden":

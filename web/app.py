@@ -16,10 +16,13 @@ from serienmail.mailing.machine_list import read_machine_list
 from serienmail.settings import Settings
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.database import Database
+from serienmail.storage.feed import FeedStore
 from serienmail.storage.feedback import FeedbackStore
 from serienmail.storage.measured_links import MeasuredLinkStore
+from serienmail.storage.statistics import StatisticsStore
 from serienmail.storage.tracking import Tracking
 from serienmail.storage.visits import VisitStore
+from web.api import create_api
 from web.click import Targets, click_routes
 from web.confirm import Confirmations, confirm_routes
 from web.health import Ping, health_routes
@@ -78,6 +81,9 @@ def compose(settings: Settings, database: Database) -> FastAPI:
     app = create_app(links, Visitors(machines, key), adapters)
     secrets = {str(provider): secret.get_secret_value() for provider, secret in settings.webhooks.items()}
     app.include_router(webhook_routes(links, secrets, FeedbackStore(database, settings.soft_bounces), fetch))
+    if settings.api_key is not None:
+        api = create_api(settings.api_key.get_secret_value(), StatisticsStore(database), FeedStore(database))
+        app.mount("/api", api)
     return app
 
 

@@ -226,6 +226,10 @@ SOMETHING_TOLD = " OR ".join(f"{name}_at IS NOT NULL" for name in TOLD)
 """Somebody did something about the mail, or told something of it; written as the index has it."""
 
 
+NOT_TOLD_YET = "state IN ('sent', 'deferred', 'rejected', 'failed', 'unknown') AND told <> state"
+"""The feed doesn't know yet what a server answered; written as the index has it."""
+
+
 class Delivery(SQLModel, table=True):
     """The ledger: one mail to one recipient in one stage."""
 
@@ -236,6 +240,8 @@ class Delivery(SQLModel, table=True):
         Index("delivery_state", "mass_mail_id", "stage", "state", "seq", "tracked", "reason"),  # enough for counting
         Index("delivery_told", "mass_mail_id", "stage", "state", "tracked", *(f"{name}_at" for name in TOLD),
               sqlite_where=text(SOMETHING_TOLD), postgresql_where=text(SOMETHING_TOLD)),
+        Index("delivery_not_told", "mass_mail_id", "stage", "seq",
+              sqlite_where=text(NOT_TOLD_YET), postgresql_where=text(NOT_TOLD_YET)),
         Index("delivery_open_address", "address_key",
               sqlite_where=text("state IN ('pending', 'deferred')"),
               postgresql_where=text("state IN ('pending', 'deferred')")),
@@ -253,6 +259,7 @@ class Delivery(SQLModel, table=True):
     epoch: int = 0
     template: str = ""  # the revision that was sent
     tracked: bool = False  # the mail carried a pixel
+    told: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))  # the state, in the feed
     doubted: bool = False  # was `unknown` once: never excluded, cancelled, rejected or failed after
     resent: bool = False  # was due again after a doubt, by the order's policy or somebody's word
     attempts: int = 0
@@ -300,8 +307,13 @@ class Event(SQLModel, table=True):
     detail: str = ""
     link: int | None = Field(default=None, sa_column=Column(BigInteger))  # that was clicked
     key: str | None = Field(default=None, unique=True)  # of what came from outside, so that it counts once
+    position: int | None = Field(default=None, sa_column=Column(BigInteger, unique=True))  # in the feed
 
-    __table_args__ = (Index("event_of_delivery", "mass_mail_id", "stage", "seq", "kind"),)
+    __table_args__ = (
+        Index("event_of_delivery", "mass_mail_id", "stage", "seq", "kind"),
+        Index("event_without_position", "id", sqlite_where=text("position IS NULL"),
+              postgresql_where=text("position IS NULL")),
+    )  # fmt: skip
 
 
 class MeasuredLink(SQLModel, table=True):

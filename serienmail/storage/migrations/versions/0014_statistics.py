@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = 'statistics'
-down_revision = 'data_of'
+down_revision = 'crm'
 branch_labels = None
 depends_on = None
 
