@@ -36,7 +36,7 @@ def _is_noticed(copy: Path, mutant: Mutant) -> bool:
         code, said = _pytest(copy, [mutant.test])
     finally:
         file.write_text(before, "utf-8")
-    why = next((line for line in said.splitlines() if line.startswith("FAILED")), said[-500:])
+    why = next((line[1:].strip() for line in said.splitlines() if line.startswith("E ")), "")
     print(f"{'noticed' if code == _FAILED else 'NOT NOTICED'}  {mutant.rule}: {mutant.without}\n    {why}", flush=True)
     return code == _FAILED
 
