@@ -3,6 +3,7 @@
 Exit code 1 if one doesn't notice its fault. About a quarter of an hour.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,8 @@ def _is_noticed(copy: Path, mutant: Mutant) -> bool:
 def _pytest(copy: Path, tests: Iterable[str]) -> tuple[int, str]:
     """On SQLite alone: the rules are the same statements on both."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-k", "sqlite", *tests]
-    ran = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    variables = os.environ | {"LEDGER_UNSHRUNK": "1"}
+    ran = subprocess.run(command, cwd=copy, env=variables, capture_output=True, text=True, check=False)
     return ran.returncode, ran.stdout
 
 

@@ -1,6 +1,7 @@
 """Never twice, never lost: whatever processes, people and databases do, in any order, the ledger keeps its rules.
 
-LEDGER_EXAMPLES=500 tries other and more walks than the few that each test run repeats.
+LEDGER_EXAMPLES=500 tries other and more walks than the few that each test run repeats. LEDGER_UNSHRUNK=1 shows a walk
+that fails as it was found: to look for a shorter one takes minutes.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -53,6 +54,7 @@ from tests.storage.truth import OPEN, Hand, Person, Truth
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "0"))
+PHASES = [Phase.generate] if "LEDGER_UNSHRUNK" in os.environ else list(Phase)
 PEOPLE, ADDRESSES = 3, [f"person{number}@example.org" for number in range(1, 5)]
 LAST_YEAR = StageKey("last-year", 0)  # its mails have arrived long ago: who opts out does so through them
 
@@ -387,6 +389,7 @@ def test_whatever_happens_the_ledger_keeps_its_rules(losing: tuple[asyncio.Abstr
         max_examples=EXAMPLES or 25,
         stateful_step_count=40,
         derandomize=not EXAMPLES,
+        phases=PHASES,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
