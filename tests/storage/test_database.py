@@ -1,5 +1,8 @@
-"""A way to the database for each purpose: rows given by their keys are looked up one by one."""
+"""A way to the database for each purpose: rows given by their keys looked up one by one; who gives up holds no lock."""
 
+import asyncio
+
+import pytest
 from sqlalchemy import text
 
 from serienmail.storage.database import Database
@@ -12,3 +15,24 @@ async def test_only_rows_given_by_their_keys_are_looked_up_one_by_one(database: 
         async with database.write(by_key=by_key) as connection:
             for plan in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
                 assert (await connection.execute(text(f"SHOW enable_{plan}"))).scalar_one() == allowed
+
+
+async def test_a_writer_that_is_cancelled_leaves_nobody_waiting_for_its_lock(database: Database) -> None:
+    if not database.is_sqlite:  # it has no lock for the whole of it
+        return
+    other = Database(database.url)
+    for moments in range(5):
+        async with database.write():
+            cancelled = asyncio.create_task(_write(other))
+            await asyncio.sleep(0.01 * moments)
+            cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+    async with asyncio.timeout(10):
+        await _write(database)
+    await other.close()
+
+
+async def _write(database: Database) -> None:
+    async with database.write():
+        pass
