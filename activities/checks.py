@@ -1,15 +1,16 @@
 """The dry run before anything is sent: can every recipient fill every placeholder?"""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from serienmail.domain.errors import PlaceholderMissing, TemplateFault
+from serienmail.domain.errors import LineBroken, PlaceholderMissing, TemplateFault
 from serienmail.domain.requirement import Requirement
 
 Batches = AsyncIterator[Sequence[tuple[int, Mapping[str, Any]]]]
 """Batches of (any id, merge fields)."""
 Check = Callable[[Mapping[str, Any]], None]
 """Renders a mail for these merge fields; raises PlaceholderMissing if one is empty, or another TemplateFault."""
+_STOP_GAP = "–"
 
 
 class Templates(Protocol):
@@ -24,20 +25,39 @@ class Templates(Protocol):
 
 async def faulty(
     batches: Batches, templates: Templates, names: Sequence[str], account: str
-) -> AsyncIterator[Mapping[int, str]]:
-    """Of each batch the ids that can't be written to, with the first empty placeholder, or what else is wrong."""
+) -> AsyncIterator[Mapping[int, tuple[str, ...]]]:
+    """Of each batch the ids that can't be written to, with every empty placeholder, or what else is wrong."""
     checks = [await templates.check(name, account) for name in dict.fromkeys(names)]
     async for batch in batches:
-        found = ((number, _first_fault(checks, contact)) for number, contact in batch)
-        yield {number: fault for number, fault in found if fault}
+        found = ((number, tuple(dict.fromkeys(_faults(checks, contact)))) for number, contact in batch)
+        yield {number: faults for number, faults in found if faults}
 
 
-def _first_fault(checks: Sequence[Check], contact: Mapping[str, Any]) -> str | None:
+def _faults(checks: Sequence[Check], contact: Mapping[str, Any]) -> Iterator[str]:
+    """All that is wrong for a recipient: whatever is found is mended, to see what else is."""
+    for check in checks:
+        tried = dict(contact)
+        while (fault := _fault(check, tried)) is not None:
+            if isinstance(fault, PlaceholderMissing):
+                found, mended = fault.placeholder, {fault.placeholder.removeprefix("contact."): _STOP_GAP}
+            elif isinstance(fault, LineBroken) or tried == contact:
+                found, mended = str(fault).rstrip("."), _on_one_line(tried)
+            else:
+                break  # perhaps it is the stop-gap that can't be calculated with
+            yield found
+            if mended.items() <= tried.items():
+                break
+            tried |= mended
+
+
+def _on_one_line(contact: Mapping[str, Any]) -> dict[str, Any]:
+    texts = ((name, value) for name, value in contact.items() if isinstance(value, str))
+    return {name: "".join(c if c.isprintable() else " " for c in value) for name, value in texts}
+
+
+def _fault(check: Check, contact: Mapping[str, Any]) -> TemplateFault | None:
     try:
-        for check in checks:
-            check(contact)
-    except PlaceholderMissing as error:
-        return error.placeholder
-    except TemplateFault as fault:  # such as a line break in a name that the subject uses
-        return str(fault).rstrip(".")
+        check(contact)
+    except TemplateFault as fault:
+        return fault
     return None

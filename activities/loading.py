@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 from temporalio import activity
@@ -87,7 +88,7 @@ class LoadingActivities:
     async def _rendered(self, load: Load, progress: Counter[str]) -> dict[str, int]:
         missing = Counter[str]()
         async for found in faulty(self._counted(load.key, progress), self._templates, load.templates, load.account):
-            missing.update(found.values())
+            missing.update(chain.from_iterable(found.values()))
             if found and load.on_missing is OnMissing.EXCLUDE:
                 await self._recipients.exclude(load.key, sorted(found), Exclusion.PLACEHOLDER_MISSING)
         return dict(missing)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 
 from activities.checks import faulty
 from serienmail.domain.delivery import Counts
@@ -26,20 +27,21 @@ from starter.triggers import check_installed
 class Prepared:
     """An order that can be started.
 
-    order: with template revisions. counts: whom it would go to now. missing: how many recipients lack a placeholder;
-    these are excluded if the order says so, else it can't be started. zones: how many live in which time zone, if each
-    gets it at the local time.
+    order: with template revisions. counts: whom it would go to now. missing: how many recipients lack which
+    placeholder; these are excluded if the order says so, else it can't be started. faulty: how many people that are.
+    zones: how many live in which time zone, if each gets it at the local time.
     """
 
     order: MassMail
     counts: Counts
     missing: dict[str, int]
     zones: Mapping[str, int] = field(default_factory=dict)
+    faulty: int = 0
 
     @property
     def will_receive(self) -> int:
         """How many would get it if it were sent now."""
-        return self.counts.will_receive - sum(self.missing.values())
+        return self.counts.will_receive - self.faulty
 
     @property
     def opted_out(self) -> int:
@@ -85,7 +87,7 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
     if len(wrong) == 1:
         raise wrong[0]
     if wrong:
-        raise ChecksFailed([str(error) for error in wrong])
+        raise ChecksFailed([problem for error in wrong for problem in str(error).splitlines()])
     return prepared
 
 
@@ -128,7 +130,7 @@ async def _judged(services: Services, order: MassMail, now: datetime) -> Prepare
     excluded = order.on_missing is OnMissing.EXCLUDE
     if problem := (Loaded(found.counts) if excluded else found).problem:
         raise InvalidOrder(problem)
-    prepared = Prepared(order, _limited(found, services.settings.limits), dict(found.missing), zones)
+    prepared = Prepared(order, _limited(found, services.settings.limits), dict(found.missing), zones, found.faulty)
     if prepared.will_receive == 0:
         raise InvalidOrder("Every recipient lacks a placeholder; give defaults in the template.")
     return prepared
@@ -154,7 +156,7 @@ async def check_due(services: Services, order: MassMail, now: datetime) -> None:
 def _limited(found: Loaded, limits: Limits) -> Counts:
     """With those beyond the limit excluded, after those who lack a placeholder."""
     counts = found.counts
-    over = counts.will_receive - sum(found.missing.values()) - (limits.recipients or counts.will_receive)
+    over = counts.will_receive - found.faulty - (limits.recipients or counts.will_receive)
     return replace(counts, excluded={**counts.excluded, Exclusion.OVER_LIMIT.value: over}) if over > 0 else counts
 
 
@@ -163,8 +165,9 @@ async def _dry_run(services: Services, load: Load) -> Loaded:
     found = await services.recipients.preview(load, requirements or ())
     if requirements is not None:
         return found
-    missing = Counter[str]()
+    missing, number = Counter[str](), 0
     people = services.recipients.previewed(load)
     async for batch in faulty(people, services.post_office, load.templates, load.account):
-        missing.update(batch.values())
-    return Loaded(found.counts, missing)
+        missing.update(chain.from_iterable(batch.values()))
+        number += len(batch)
+    return Loaded(found.counts, missing, number)

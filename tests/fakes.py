@@ -123,15 +123,14 @@ class FakeRecipients:
         yield [(seq, row) for seq, row in self.rows.items() if seq not in self.excluded]
 
     async def faults(self, key: StageKey, requirements: Sequence[Requirement]) -> dict[str, int]:
-        return dict(Counter(self._faults(requirements).values()))
+        return dict(Counter(fault for faults in self._faults(requirements).values() for fault in faults))
 
     async def exclude_faulty(self, key: StageKey, requirements: Sequence[Requirement], reason: Exclusion) -> None:
         self.excluded.update(dict.fromkeys(self._faults(requirements), reason))
 
-    def _faults(self, requirements: Sequence[Requirement]) -> dict[int, str]:
-        """Each recipient's first."""
-        last_first = reversed(requirements)
-        return {seq: one.fault for one in last_first for seq, row in self.rows.items() if not row[one.field]}
+    def _faults(self, requirements: Sequence[Requirement]) -> dict[int, set[str]]:
+        found = {seq: {one.fault for one in requirements if not row[one.field]} for seq, row in self.rows.items()}
+        return {seq: faults for seq, faults in found.items() if faults}
 
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         self.excluded.update(dict.fromkeys(seqs, reason))

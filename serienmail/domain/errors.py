@@ -8,7 +8,8 @@
     ├── AlreadyExists               the id is taken
     ├── ImportFailed                a file that can't be read at all (single bad rows are reported, not raised)
     ├── TemplateFault               a template that can't be compiled or rendered
-    │   └── PlaceholderMissing      …because this recipient has no value for a placeholder
+    │   ├── PlaceholderMissing      …because this recipient has no value for a placeholder
+    │   └── LineBroken              …because one of its headers would be more than a line
     ├── TransportFailure            no mail was handed over
     │   ├── ServerUnreachable       connect, time-out or end of file before the message was written: try again
     │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
@@ -74,6 +75,10 @@ class PlaceholderMissing(TemplateFault):
     def __init__(self, placeholder: str) -> None:
         super().__init__(f"the placeholder {placeholder} is empty; give it a default in the template")
         self.placeholder = placeholder
+
+
+class LineBroken(TemplateFault):
+    """A header would hold what only a line break, or another control character, can be."""
 
 
 class TransportFailure(SerienmailError):

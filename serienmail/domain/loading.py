@@ -47,11 +47,12 @@ class Loaded:
     """A stage's recipients in numbers.
 
     missing: for each placeholder that is empty for somebody, or fault that somebody's mail would have, for how many;
-    empty if these were excluded.
+    empty if these were excluded. faulty: how many people that are, some of whom may have several.
     """
 
     counts: Counts
     missing: Mapping[str, int] = field(default_factory=dict)
+    faulty: int = 0
 
     @property
     def problem(self) -> str | None:

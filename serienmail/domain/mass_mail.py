@@ -1,16 +1,18 @@
 """A mass mail as it is ordered: whom, what, when, and which follow-ups."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import ParamSpec
 
-from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.errors import ChecksFailed, InvalidOrder
 from serienmail.domain.local_time import first_moment
 from serienmail.domain.template import TemplateRef
 from serienmail.domain.trigger import Trigger, check_triggers
 
+P = ParamSpec("P")
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
 LONGEST_TOPIC = 80
@@ -145,26 +147,42 @@ class MassMail:
 
 
 def check_order(order: MassMail, now: datetime) -> None:
-    """InvalidOrder if the order can't be carried out as written."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", order.id):
-        raise InvalidOrder("The id may have lower-case letters, digits and '-' only, 100 at most; choose another.")
-    if not order.name.strip() or not order.name.isprintable():
-        raise InvalidOrder("A mass mail needs a name of one line; give it one.")
-    if not order.created_by.strip():
-        raise InvalidOrder("Nobody is named as the creator; say who you are (by).")
-    if not order.topic.isprintable() or order.topic.strip() != order.topic or len(order.topic) > LONGEST_TOPIC:
-        raise InvalidOrder(f"The topic must be one line of {LONGEST_TOPIC} characters at most; shorten it.")
-    TemplateRef.parse(order.template)
+    """InvalidOrder if the order can't be carried out as written; ChecksFailed if for several reasons."""
+    problems = [*_problems(order), *_refused(TemplateRef.parse, order.template)]
     if order.due is not None:
-        check_future(order.due, now)
-    elif order.local_time:
-        raise InvalidOrder("Local time needs a time; say when it is due.")
-    if len(order.follow_ups) > MAX_FOLLOW_UPS:
-        raise InvalidOrder(f"A mass mail has {MAX_FOLLOW_UPS} follow-ups at most; take {_surplus(order)} out.")
+        problems += _refused(check_future, order.due, now)
     for triggers in (order.triggers, *(rule.triggers for rule in order.follow_ups)):
-        check_triggers(triggers, measured=order.measured)
+        problems += _refused(check_triggers, triggers, measured=order.measured)
     for number, follow_up in enumerate(order.follow_ups, start=1):
-        _check_follow_up(number, follow_up, now)
+        problems += _problems_of_follow_up(number, follow_up, now)
+    if len(problems) > 1:
+        raise ChecksFailed(problems)
+    if problems:
+        raise InvalidOrder(problems[0])
+
+
+def _problems(order: MassMail) -> Iterator[str]:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", order.id):
+        yield "The id may have lower-case letters, digits and '-' only, 100 at most; choose another."
+    if not order.name.strip() or not order.name.isprintable():
+        yield "A mass mail needs a name of one line; give it one."
+    if not order.created_by.strip():
+        yield "Nobody is named as the creator; say who you are (by)."
+    if not order.topic.isprintable() or order.topic.strip() != order.topic or len(order.topic) > LONGEST_TOPIC:
+        yield f"The topic must be one line of {LONGEST_TOPIC} characters at most; shorten it."
+    if order.local_time and order.due is None:
+        yield "Local time needs a time; say when it is due."
+    if len(order.follow_ups) > MAX_FOLLOW_UPS:
+        yield f"A mass mail has {MAX_FOLLOW_UPS} follow-ups at most; take {_surplus(order)} out."
+
+
+def _refused(check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> list[str]:
+    """What a check says against it."""
+    try:
+        check(*args, **kwargs)
+    except InvalidOrder as error:
+        return [str(error)]
+    return []
 
 
 def check_future(due: datetime, now: datetime) -> None:
@@ -180,18 +198,19 @@ def _surplus(order: MassMail) -> str:
     return "one" if surplus == 1 else str(surplus)
 
 
-def _check_follow_up(number: int, follow_up: FollowUp, now: datetime) -> None:
-    TemplateRef.parse(follow_up.template)
+def _problems_of_follow_up(number: int, follow_up: FollowUp, now: datetime) -> Iterator[str]:
+    yield from _refused(TemplateRef.parse, follow_up.template)
     if (follow_up.after is None) == (follow_up.on is None):
-        raise InvalidOrder(f"Follow-up {number} needs days after the mass mail's end, or a date; give one of them.")
+        yield f"Follow-up {number} needs days after the mass mail's end, or a date; give one of them."
+        return
     if follow_up.on is not None:
         if follow_up.audience.comes_one_by_one:
-            raise InvalidOrder(
+            yield (
                 f"Follow-up {number} goes to those who {follow_up.audience}, who come one by one: "
                 "give days instead of a date."
             )
-        check_future(follow_up.on, now)
+        yield from _refused(check_future, follow_up.on, now)
     if follow_up.after is not None and follow_up.after < timedelta():
-        raise InvalidOrder(f"Follow-up {number} would come before the mass mail's end; give a number of days from 0.")
+        yield f"Follow-up {number} would come before the mass mail's end; give a number of days from 0."
     if follow_up.after is not None and follow_up.after > LONGEST_WAIT:
-        raise InvalidOrder(f"Follow-up {number} would come too late; give {LONGEST_WAIT.days} days at most.")
+        yield f"Follow-up {number} would come too late; give {LONGEST_WAIT.days} days at most."

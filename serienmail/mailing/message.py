@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
-from serienmail.domain.errors import TemplateFault
+from serienmail.domain.errors import LineBroken, TemplateFault
 
 _LINE_ENDS = "\x00-\x1f\x7f\x85\u2028\u2029"  # …and what a careless server or client might take for one
 _UNWRITABLE = re.compile(f"[{_LINE_ENDS}\ud800-\udfff]")
@@ -80,9 +80,9 @@ def _ascii_domain(domain: str) -> str:
 
 
 def check_one_line(name: str, value: str) -> str:
-    """The value, if it is one line; TemplateFault, without the value, if it could start a second header."""
+    """The value, if it is one line; LineBroken, without the value, if it could start a second header."""
     if not is_one_line(value):
-        raise TemplateFault(f"{line_fault(name)}.")
+        raise LineBroken(f"{line_fault(name)}.")
     return value
 
 

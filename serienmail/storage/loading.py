@@ -36,7 +36,7 @@ from serienmail.domain.suppression import ALL_TOPICS
 from serienmail.storage.counting import count_stage, counted_by
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
-from serienmail.storage.requirements import fault, is_faulty
+from serienmail.storage.requirements import counted, faults, is_faulty
 from serienmail.storage.rows import ended_as, rows_of, stage_row
 from serienmail.storage.selections import Chosen, SelectionStore
 from serienmail.storage.suppressions import hold_off_erasures
@@ -74,14 +74,17 @@ class RecipientStore:
     async def preview(self, load: Load, requirements: Sequence[Requirement] = ()) -> Loaded:
         """What loading would give now, and who wouldn't meet a requirement; writes nothing."""
         found = (await self._candidates(load, requirements)).subquery()
-        due_and_faulty = case((found.c.reason == "", found.c.fault), else_="").label("fault")
-        judged = select(found.c.reason, due_and_faulty).subquery()
-        counted = select(*judged.c, func.count().label("people")).group_by(*judged.c)
+        of_those_due = case((found.c.reason == "", found.c.faults), else_="").label("faults")
+        judged = select(found.c.reason, of_those_due).subquery()
+        groups = select(*judged.c, func.count().label("people")).group_by(*judged.c)
         async with self._database.read() as connection:
-            rows = (await connection.execute(counted)).all()
-        excluded = {row.reason: row.people for row in rows if row.reason}
-        missing = {row.fault: row.people for row in rows if row.fault}
-        return Loaded(Counts(selected=sum(row.people for row in rows), excluded=excluded), missing)
+            rows = (await connection.execute(groups)).all()
+        counts = Counts(
+            selected=sum(row.people for row in rows),
+            excluded={row.reason: row.people for row in rows if row.reason},
+        )
+        faulty = sum(row.people for row in rows if row.faults)
+        return Loaded(counts, counted((row.faults, row.people) for row in rows), faulty)
 
     async def zones(self, load: Load) -> Mapping[str, int]:
         """How many of those who would get a mail now live in which time zone, as their contacts say it."""
@@ -106,12 +109,11 @@ class RecipientStore:
 
     async def faults(self, key: StageKey, requirements: Sequence[Requirement]) -> dict[str, int]:
         """Of how many loaded recipients which requirement isn't met, by its fault."""
-        judged = select(fault(requirements).label("fault")).join(delivery, contact.c.id == delivery.c.contact_id)
-        judged = judged.where(rows_of(key), delivery.c.state == DeliveryState.PENDING)
-        found = judged.subquery()
-        counted = select(found.c.fault, func.count().label("people")).where(found.c.fault != "").group_by(found.c.fault)
+        judged = select(faults(requirements).label("faults")).join(delivery, contact.c.id == delivery.c.contact_id)
+        found = judged.where(rows_of(key), delivery.c.state == DeliveryState.PENDING).subquery()
+        groups = select(found.c.faults, func.count().label("people")).group_by(found.c.faults)
         async with self._database.read() as connection:
-            return {row.fault: row.people for row in await connection.execute(counted)}
+            return counted((row.faults, row.people) for row in await connection.execute(groups))
 
     async def exclude_faulty(self, key: StageKey, requirements: Sequence[Requirement], reason: Exclusion) -> None:
         """Exclude all loaded recipients who don't meet a requirement."""
@@ -171,8 +173,8 @@ class RecipientStore:
             source, chosen = audience, Chosen(true())
         if load.ignore is not None:
             chosen = replace(chosen, ignored=(await self._selections.chosen(load.ignore)).condition)
-        reason, faults = _reason(load, chosen).label("own_reason"), fault(requirements).label("fault")
-        return _judged(_with_suppressions(source, load.topic).add_columns(reason, faults))
+        judged = _reason(load, chosen).label("own_reason"), faults(requirements).label("faults")
+        return _judged(_with_suppressions(source, load.topic).add_columns(*judged))
 
 
 def merge_fields(row: RowMapping | Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def _judged(source: Select[Any]) -> Select[Any]:
         own.c.email.label("address"),
         own.c.address_key,
         case((repeated, literal(Exclusion.DUPLICATE.value)), else_=own.c.own_reason).label("reason"),
-        own.c.fault,
+        own.c.faults,
     )
 
 

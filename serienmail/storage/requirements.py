@@ -1,6 +1,7 @@
 """Requirements of a mail as conditions in SQL, on both databases."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, case, false, func, literal, or_
 from sqlalchemy.ext.compiler import compiles
@@ -32,15 +33,31 @@ def _by_regex(element: _breaks_its_line, compiler: SQLCompiler, **options: objec
     return compiler.process(text.op("~")(f"[{_LINE_ENDS}]"), **options)
 
 
-def fault(requirements: Sequence[Requirement]) -> ColumnElement[str]:
-    """What is wrong with a row of ``tables.contact`` first; '' if nothing is."""
-    cases = [(_is_not_met(requirement), literal(requirement.fault)) for requirement in requirements]
-    return case(*cases, else_=literal("")) if cases else literal("")
+def faults(requirements: Sequence[Requirement]) -> ColumnElement[str]:
+    """What is wrong with a row of ``tables.contact``: a line for each empty field and for the first broken header."""
+    broken = [(_is_not_met(one), _line(one)) for one in requirements if one.one_line]
+    lines: ColumnElement[str] = case(*broken, else_=literal("")) if broken else literal("")
+    for one in requirements:
+        if not one.one_line:
+            lines = lines + case((_is_not_met(one), _line(one)), else_=literal(""))
+    return lines
+
+
+def counted(people: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """How many people have each fault. people: the lines of ``faults``, and for how many they are the same."""
+    found = Counter[str]()
+    for lines, number in people:
+        found.update(dict.fromkeys(lines.splitlines(), number))
+    return dict(found)
 
 
 def is_faulty(requirements: Sequence[Requirement]) -> ColumnElement[bool]:
     """Whether anything is."""
     return or_(false(), *map(_is_not_met, requirements))
+
+
+def _line(requirement: Requirement) -> ColumnElement[str]:
+    return literal(f"{requirement.fault}\n")
 
 
 def _is_not_met(requirement: Requirement) -> ColumnElement[bool]:

@@ -96,8 +96,10 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
 
 def recipient_rows(prepared: "Prepared") -> list[list[str]]:
     """Selected, excluded by reason, and who is left."""
-    missing = {f"excluded: {placeholder} is empty": n for placeholder, n in prepared.missing.items()}
-    rows = {"selected": prepared.counts.selected, **excluded_rows(prepared.counts), **missing}
+    missing = {Exclusion.PLACEHOLDER_MISSING.value: prepared.faulty} if prepared.faulty else {}
+    counts = replace(prepared.counts, excluded={**prepared.counts.excluded, **missing})
+    rows = {"selected": counts.selected, **excluded_rows(counts)}
+    rows |= {f"– of these for {fault}": n for fault, n in sorted(prepared.missing.items())}
     return [[what, str(n)] for what, n in {**rows, "will receive it": prepared.will_receive}.items()]
 
 

@@ -1,12 +1,13 @@
 """An order is refused with a sentence that says what to do, or it can be carried out."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.errors import ChecksFailed, InvalidOrder
 from serienmail.domain.mass_mail import Audience, FollowUp, check_order
 from tests.builders import NOON, an_order
 
@@ -52,6 +53,15 @@ def test_an_order_that_can_be_carried_out_is_accepted(changes: dict[str, Any]) -
 def test_an_order_that_cannot_be_carried_out_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidOrder, match=says):
         check_order(an_order(**changes), NOON)
+
+
+def test_all_that_is_wrong_with_an_order_is_said_at_once() -> None:
+    naive = datetime(2027, 1, 1)  # noqa: DTZ001  # refusing it is what is tested
+    wrong = replace(DAYS, template="thanks", after=timedelta(days=-1))
+    with pytest.raises(ChecksFailed) as refused:
+        check_order(an_order(id="A b", name="", topic="x\n", due=naive, follow_ups=(DAYS, wrong, DAYS, DAYS)), NOON)
+    says = ["lower-case", "a name", "The topic", "3 follow-ups at most", "no time zone", "name@revision", "-up 2 would"]
+    assert [gist in problem for gist, problem in zip(says, refused.value.problems, strict=True)] == [True] * len(says)
 
 
 @pytest.mark.parametrize(
