@@ -11,14 +11,14 @@ from activities.clock import ActivityClock
 from serienmail.domain.commands import Resolution
 from serienmail.domain.delivery import Counts, Plan, StageKey
 from serienmail.domain.doubt import Doubt, Finding
-from serienmail.domain.mass_mail import InDoubt
+from serienmail.domain.mass_mail import Audience, InDoubt
 
 
 class StageLedger(Protocol):
     """The ledger as the steering of a stage needs it."""
 
-    async def open_stage(self, key: StageKey, epoch: int) -> None:
-        """Let this epoch send, and no older one; CommandRefused if there is a newer one."""
+    async def open_stage(self, key: StageKey, epoch: int, *, at_once: bool = False) -> None:
+        """Let this epoch send, and no older one; CommandRefused if there is a newer one. at_once: nobody waits."""
 
     async def close_stage(self, key: StageKey, epoch: int) -> None:
         """Nothing is claimed from here on."""
@@ -51,8 +51,16 @@ class StageLedger(Protocol):
     async def cancel(self, key: StageKey) -> int:
         """Cancel what is still due."""
 
-    async def reopen(self, key: StageKey, opted_in_only: bool) -> int:
-        """Make those due again who got none and may be mailed now."""
+    async def reopen(
+        self,
+        key: StageKey,
+        opted_in_only: bool,
+        *,
+        audience: Audience | None = None,
+        of: int = 0,
+        without_replied: bool = False,
+    ) -> int:
+        """Make those due again who got none and may be mailed now. audience, of, without_replied: a follow-up's."""
 
     async def counts(self, key: StageKey) -> Counts:
         """The stage in numbers."""
@@ -70,10 +78,11 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StageStart:
-    """One start of sending a stage."""
+    """One start of sending a stage. at_once: nobody waits for the own local time any more."""
 
     key: StageKey
     epoch: int
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +110,13 @@ class Resolving:
 
 @dataclass(frozen=True, slots=True)
 class Reopening:
-    """Send again to those of this stage who got none."""
+    """Send again to those of this stage who got none. audience, of, without_replied: as in Load."""
 
     key: StageKey
     opted_in_only: bool
+    audience: Audience | None = None
+    of: int = 0
+    without_replied: bool = False
 
 
 class StageActivities:
@@ -117,7 +129,7 @@ class StageActivities:
     @activity.defn
     async def open_stage(self, start: StageStart) -> None:
         """From here on this start sends, and no older one."""
-        await self._ledger.open_stage(start.key, start.epoch)
+        await self._ledger.open_stage(start.key, start.epoch, at_once=start.at_once)
 
     @activity.defn
     async def close_stage(self, start: StageStart) -> None:
@@ -156,7 +168,10 @@ class StageActivities:
     @activity.defn
     async def reopen_stage(self, reopening: Reopening) -> int:
         """Make those due again who were excluded, failed or rejected and may be mailed now; how many."""
-        return await self._ledger.reopen(reopening.key, reopening.opted_in_only)
+        asked = reopening
+        return await self._ledger.reopen(
+            asked.key, asked.opted_in_only, audience=asked.audience, of=asked.of, without_replied=asked.without_replied
+        )
 
     @activity.defn
     async def count_stage(self, key: StageKey) -> Counts:

@@ -34,9 +34,9 @@ from serienmail.settings import Settings, load_settings
 from serienmail.storage.limits import LimitsInForce
 from serienmail.storage.mass_mails import Listed
 from starter.connection import connect_to_temporal
-from starter.letter import compose
+from starter.letter import compose, from_the_same_sender
 from starter.limits import change_limits, tell_who_waits
-from starter.orders import Prepared, check_due, pinned, prepare
+from starter.orders import Prepared, check_due, check_local_time, pinned, prepare
 from starter.overview import Report, in_doubt, mass_mails_in, report
 from starter.recipients import Recipients
 from starter.services import Services, open_services
@@ -76,7 +76,8 @@ class MassMails:
         return await self.recipients.select(criterion)
 
     async def prepare(self, order: MassMail) -> Prepared:
-        """What starting would do now, counted; nothing is written."""
+        """What starting would do now, counted; nothing is written. AlreadyExists if the id is taken."""
+        await self.services.mass_mails.require_free(order.id)
         return await prepare(self.services, order)
 
     async def start(self, order: MassMail) -> MassMail:
@@ -120,12 +121,17 @@ class MassMails:
             raise AlreadyExists(f"The mass mail '{order.id}' is running already; see it with 'show'.") from None
 
     async def edit(self, mass_mail_id: str, edit: Edit) -> Status:
-        """Change what isn't sent yet; templates may be given without a revision."""
+        """Change what isn't sent yet; templates may be given without a revision.
+
+        Another template's mails are from whom the mass mail was from, unless it was composed for this mass mail.
+        """
         order = (await self.services.mass_mails.get(mass_mail_id)).order
+        edit = await from_the_same_sender(self.services, order, edit)
         edited = await pinned(self.services, edit.apply(order))
         await check_installed(self.services, edited)
         if edit.due:
             await check_due(self.services, edited, datetime.now(UTC))
+            await check_local_time(self.services, edited, datetime.now(UTC))
         if edit.selection and order.as_of is AsOf.START:
             edit = replace(edit, selection=await self.services.selections.fix(edit.selection))
         change = replace(
@@ -143,6 +149,9 @@ class MassMails:
         self, mass_mail_id: str, by: str, stage: int | None = None, due: datetime | None = None, now: bool = False
     ) -> Status:
         """Go on; due or now if a time passed meanwhile."""
+        order = (await self.services.mass_mails.get(mass_mail_id)).order
+        if due and not stage:
+            await check_local_time(self.services, replace(order, due=due), datetime.now(UTC))
         return await self.submit(mass_mail_id, Restart(by=by, stage=stage, due=due, now=now))
 
     async def send_again(self, mass_mail_id: str, by: str) -> Status:

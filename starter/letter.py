@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from serienmail.domain.commands import Edit
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.sender import Sender, Whose
@@ -92,11 +93,20 @@ def sender_known(services: Services, user: str) -> str:
     return user if user in services.settings.mail.people else ""
 
 
-async def from_the_same_sender(services: Services, order: MassMail, template: str) -> str:
-    """Another template for this order, from whom the one before was from."""
+async def from_the_same_sender(services: Services, order: MassMail, edit: Edit) -> Edit:
+    """The edit with its templates from whom the order's are from; those composed already stay as they are."""
     before = (await services.templates.get(await services.templates.newest(order.template))).sender
     letter = Letter(from_=before.from_, reply_to=before.reply_to, from_name=before.name or None)
-    return (await compose(services, replace(order, template=template, follow_ups=()), letter)).template
+
+    async def composed(name: str) -> str:
+        if (await sendable(services, name)).is_of_one_mass_mail:
+            return name
+        return (await compose(services, replace(order, template=name, follow_ups=()), letter)).template
+
+    rules = edit.follow_ups and tuple(
+        [replace(rule, template=await composed(rule.template)) for rule in edit.follow_ups]
+    )
+    return replace(edit, template=edit.template and await composed(edit.template), follow_ups=rules)
 
 
 def sender_of_template(table: Table) -> Sender:

@@ -124,9 +124,7 @@ async def _judged(services: Services, order: MassMail, now: datetime) -> Prepare
     """Whom it would go to; InvalidOrder if that must not be."""
     load = first_load(order, revision=1)
     found = await _dry_run(services, load)
-    zones = await services.recipients.zones(load) if order.local_time else {}
-    if order.due and (late := passed(zones, order.due, now)):
-        raise InvalidOrder(f"It is later than {order.due:%H:%M} for {late} recipients already; give a later time.")
+    zones = await check_local_time(services, order, now)
     excluded = order.on_missing is OnMissing.EXCLUDE
     if problem := (Loaded(found.counts) if excluded else found).problem:
         raise InvalidOrder(problem)
@@ -134,6 +132,16 @@ async def _judged(services: Services, order: MassMail, now: datetime) -> Prepare
     if prepared.will_receive == 0:
         raise InvalidOrder("Every recipient lacks a placeholder; give defaults in the template.")
     return prepared
+
+
+async def check_local_time(services: Services, order: MassMail, now: datetime) -> Mapping[str, int]:
+    """How many live in which time zone, if each gets it at the local time; InvalidOrder if that has passed for one."""
+    if not order.local_time:
+        return {}
+    zones = await services.recipients.zones(first_load(order, revision=1))
+    if order.due and (late := passed(zones, order.due, now)):
+        raise InvalidOrder(f"It is later than {order.due:%H:%M} for {late} recipients already; give a later time.")
+    return zones
 
 
 async def check_due(services: Services, order: MassMail, now: datetime) -> None:

@@ -23,7 +23,7 @@ from serienmail.domain.errors import AlreadyExists, InvalidOrder, NotFound
 from serienmail.domain.mass_mail import MassMail
 from starter.client import MassMails
 from starter.letter import compose
-from starter.orders import Prepared
+from starter.orders import Prepared, prepare
 from workflows import names
 from workflows.recurring import RecurringMassMailWorkflow
 
@@ -64,7 +64,7 @@ class Schedules:
     async def prepare(self, order: MassMail) -> Prepared:
         """Check the order as at a start; InvalidOrder too if it has a date, which can't recur."""
         _check_recurs(order)
-        return await self._mails.prepare(order)
+        return await prepare(self._mails.services, order)
 
     async def create(self, order: MassMail, cron: str, time_zone: str) -> None:
         """Start this order at each time of a cron expression, with the template revisions of today."""

@@ -32,7 +32,8 @@ SHORTEST_PAUSE = timedelta(seconds=5)
 class DeliveryRun:
     """One start of sending a stage.
 
-    epoch: grows with each start; an older one claims nothing any more. The rest as in SliceJob and PlanRequest.
+    epoch: grows with each start; an older one claims nothing any more. The rest as in SliceJob, PlanRequest and
+    StageStart.
     """
 
     key: StageKey
@@ -44,6 +45,7 @@ class DeliveryRun:
     slice_size: int | None = None
     in_doubt: InDoubt = InDoubt.HOLD
     out: int = 0
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class DeliveryWorkflow:
     @workflow.init
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
-        self._start = StageStart(run.key, run.epoch)
+        self._start = StageStart(run.key, run.epoch, run.at_once)
         self._progress, self._told_at = "", 0
         self._calls, self._heard = 0, 0
         self._parent = workflow.get_external_workflow_handle(mass_mail_workflow_id(run.key.mass_mail_id))

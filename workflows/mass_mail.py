@@ -1,8 +1,10 @@
 """One mass mail from its order to the end of its last follow-up."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -48,6 +50,7 @@ from workflows.follow_up import FollowUpRun, FollowUpWorkflow
 from workflows.requests import read, read_news
 
 ENDED_BY_HAND = f"its delivery was ended in the {TEMPORAL_UI}; restart it to go on"
+ACTS_WITHIN = timedelta(seconds=2)
 CANCELLED = "cancelled in Temporal; 'serienmail repair' brings it back"
 
 
@@ -129,9 +132,19 @@ class MassMailWorkflow:
         self._campaign.obey(read(Resolve, inputs), workflow.now())
 
     @workflow.update
-    def submit(self, command: Command) -> Status:
-        """The same commands, for callers who want an answer: the status that follows."""
+    async def submit(self, command: Command) -> Status:
+        """The same commands, for callers who want an answer: the status that follows.
+
+        It comes when the command shows in the state, or after ACTS_WITHIN: mails in hand may take minutes.
+        """
         self._campaign.obey(command, workflow.now())
+        if not self._campaign.has_acted(workflow.now()) and workflow.patched("answers-when-it-acted"):
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._campaign.has_acted(workflow.now()),
+                    timeout=ACTS_WITHIN,
+                    timeout_summary="a command is answered by then",
+                )
         return self.status()
 
     @submit.validator
@@ -266,6 +279,7 @@ class MassMailWorkflow:
             slice_size=self._slice_size,
             in_doubt=order.in_doubt,
             out=stage.out,
+            at_once=stage.at_once,
         )
         child = options.stage(run.key, run.epoch, f"{order.name}: {progress.stage_name(stage.number)}")
         if rule:
@@ -307,11 +321,23 @@ class MassMailWorkflow:
         return state_at_the_end(counts)
 
     async def _send_to_the_rest(self) -> None:
+        """Each stage to those who got none of it and may now; one after the other."""
+        asked = self._campaign
+        asked.goes_on()
+        for stage in asked.used_stages:
+            if asked.deleted:
+                return
+            if not stage.deleted and (await self._reopen(stage) or stage.number == 0):
+                asked.enter(stage, Phase.SENDING)
+                await self._stoppable(stage, self._deliver)
+
+    async def _reopen(self, stage: StageRun) -> int:
         order = self._campaign.order
-        self._campaign.goes_on()
-        again = Reopening(StageKey(order.id, 0), order.opted_in_only)
-        await workflow.execute_activity_method(StageActivities.reopen_stage, again, **options.short())
-        await self._stoppable(self._campaign.stages[0], self._deliver)
+        again = Reopening(StageKey(order.id, stage.number), order.opted_in_only)
+        if stage.number:
+            load = follow_up_load(order, 1, stage.number)
+            again = replace(again, audience=load.audience, of=load.of, without_replied=load.without_replied)
+        return await workflow.execute_activity_method(StageActivities.reopen_stage, again, **options.short())
 
     async def _stoppable(self, stage: StageRun, work: Callable[[StageRun], Awaitable[None]]) -> None:
         """Do the stage's work; a stop cancels it, a restart goes on where the ledger is."""

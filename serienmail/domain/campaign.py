@@ -151,6 +151,17 @@ class Campaign:
         self.again_asked, self._outcome = False, None
         self.enter(self.stages[0], Phase.SENDING)
 
+    def has_acted(self, now: datetime) -> bool:
+        """Whether what was commanded shows in the state. Mails in hand, and reading recipients, take their time."""
+        if self.deleted or self.finish_asked:
+            return self._outcome is not None and self._outcome[0].is_final
+        return not (self.again_asked or self.doubts or any(self._is_to_act(stage, now) for stage in self.used_stages))
+
+    def _is_to_act(self, stage: StageRun, now: datetime) -> bool:
+        due = self.due(stage)
+        has_to_go = stage.phase is Phase.WAITING and due is not None and due <= now
+        return stage.phase is Phase.STOPPING or has_to_go or (stage.deleted and not stage.phase.is_ended)
+
     def changed(self) -> None:
         """There is something new to say."""
         self.version += 1
@@ -219,18 +230,18 @@ class Campaign:
                     self.stages[command.stage].phase = Phase.SENDING  # so that another one is refused until it is out
 
     def _edit(self, command: Edit, now: datetime) -> None:
-        comes_late = edit_stops(self._situation(now))
+        too_close = edit_stops(command, self._situation(now))
         before, self.order = self.order, command.apply(self.order)
         self.edits += 1
         for stage in self.stages:
             if _time_of(before, stage) != _time_of(self.order, stage) or (stage.number == 0 and command.due):
-                stage.moved_to = None
+                stage.moved_to, stage.at_once = None, False
             if stage not in self.used_stages and not stage.deleted:
                 stage.restart()  # nobody could restart a follow-up that was taken out
         if _recipients_of(before) != _recipients_of(self.order) and not self.stages[0].begun:
             self.snapshot += 1
-        if comes_late:
-            for stage in self._open_stages(None):
+        for stage in self._open_stages(None):
+            if stage.number in too_close:
                 stage.stop("edited shortly before its time; restart it when it is right")
 
     def _restart(self, command: Restart, now: datetime) -> None:
@@ -239,8 +250,15 @@ class Campaign:
             if not stage.stopped:
                 continue
             if not stage.begun and (stage.number in missed or stage.number == (command.stage or 0)):
-                stage.moved_to = command.due or (now if command.now else stage.moved_to)
+                self._move(stage, command.due or (now if command.now else stage.moved_to), command)
+            stage.at_once = command.now
             stage.restart()
+
+    def _move(self, stage: StageRun, to: datetime | None, command: Restart) -> None:
+        stage.moved_to = to
+        if command.due and stage.number == 0 and self.order.local_time:  # each row has a time of its own
+            self.order, stage.moved_to = replace(self.order, due=command.due), None
+            self.snapshot += 1
 
     def _state(self) -> tuple[MassMailState, str]:
         if self._outcome is not None:

@@ -194,10 +194,20 @@ def refusal(command: Command, situation: Situation) -> str | None:
     return not_entitled or _RULES[type(command)](command, situation)
 
 
-def edit_stops(situation: Situation) -> bool:
-    """Whether an edit comes so close to delivery that the mass mail must be restarted by hand (R9)."""
-    first = situation.stages[0]
-    return first.phase is Phase.WAITING and first.due is not None and first.due - situation.now <= situation.lead
+def edit_stops(command: Edit, situation: Situation) -> tuple[int, ...]:
+    """The stages that must be restarted by hand, since the edit comes so close to their delivery (R9).
+
+    Shortly before the mass mail these are all; later each follow-up is an entry of its own.
+    """
+    if _is_close(situation.stages[0], situation):
+        return tuple(situation.stages)
+    before, after = situation.order.follow_ups, command.apply(situation.order).follow_ups
+    changed = [number for number, (old, new) in enumerate(zip(before, after, strict=False), start=1) if old != new]
+    return tuple(number for number in changed if _is_close(situation.stages[number], situation))
+
+
+def _is_close(stage: StageStatus, situation: Situation) -> bool:
+    return stage.phase is Phase.WAITING and stage.due is not None and stage.due - situation.now <= situation.lead
 
 
 def past_due(situation: Situation, stage: int | None) -> list[StageStatus]:

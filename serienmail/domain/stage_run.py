@@ -9,7 +9,8 @@ class StageRun:
     """One stage: where it is, and whether a stop is in force.
 
     stops is a counter, not a flag: a stop and a restart in one activation must not cancel out.
-    moved_to: a time given at a restart, instead of the order's. epoch: of its newest start of sending; 0: none.
+    moved_to: a time given at a restart, instead of the order's. at_once: nobody waits for the own local time.
+    epoch: of its newest start of sending; 0: none.
     out: the most mails that its ledger ever showed as sent; a restored database shows fewer.
     """
 
@@ -23,6 +24,7 @@ class StageRun:
         self.epoch = 0
         self.out = 0
         self.moved_to: datetime | None = None
+        self.at_once = False
         self.progress = ""
         self.reason = stopped
 

@@ -14,7 +14,9 @@ from serienmail.domain.commands import Resolution
 from serienmail.domain.delivery import Counts, Outcome, Plan, SliceJob, StageKey
 from serienmail.domain.doubt import Doubt, Finding
 from serienmail.domain.errors import CommandRefused
+from serienmail.domain.mass_mail import Audience
 from serienmail.domain.states import OPEN_STATES, DeliveryState
+from serienmail.storage.audience import has_replied, in_audience_of
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.doubt import resolve
@@ -38,13 +40,19 @@ class Ledger:
         self._turns = Turns(database, shaping)
         self._message_id = message_id
 
-    async def open_stage(self, key: StageKey, epoch: int) -> None:
-        """Let this epoch send, and no older one. CommandRefused if a newer one has been opened."""
+    async def open_stage(self, key: StageKey, epoch: int, *, at_once: bool = False) -> None:
+        """Let this epoch send, and no older one. CommandRefused if a newer one has been opened.
+
+        at_once: nobody waits for the own local time any more.
+        """
         async with self._database.write() as connection:
             older = and_(stage_row(key), stage.c.epoch < epoch)
             await connection.execute(update(stage).where(older).values(epoch=epoch, open=True))
             if (await connection.execute(select(stage.c.epoch).where(stage_row(key)))).scalar_one() != epoch:
                 raise CommandRefused("This stage has been started again since; the newer start goes on with it.")
+            if at_once:
+                waiting = and_(rows_of(key), delivery.c.state == DeliveryState.PENDING)
+                await connection.execute(update(delivery).where(waiting).values(next_try_at=None))
 
     async def close_stage(self, key: StageKey, epoch: int) -> None:
         """Nothing is claimed from here on. Waits for claims that are being committed."""
@@ -121,7 +129,20 @@ class Ledger:
             cancelled = update(delivery).where(due).values(state=ended_as(DeliveryState.CANCELLED))
             return (await connection.execute(cancelled)).rowcount
 
-    async def reopen(self, key: StageKey, opted_in_only: bool) -> int:
-        """Make those due again who were excluded, failed or rejected and may be mailed now (send again); how many."""
+    async def reopen(
+        self,
+        key: StageKey,
+        opted_in_only: bool,
+        *,
+        audience: Audience | None = None,
+        of: int = 0,
+        without_replied: bool = False,
+    ) -> int:
+        """Make those due again who were excluded, failed or rejected and may be mailed now (send again); how many.
+
+        audience, of, without_replied: of a follow-up, which must still hold, as in Load.
+        """
+        still = [in_audience_of(StageKey(key.mass_mail_id, of), audience)] if audience else []
+        still += [~has_replied(key.mass_mail_id)] if without_replied else []
         async with self._database.write() as connection:
-            return await reopen_stage(connection, key, opted_in_only)
+            return await reopen_stage(connection, key, opted_in_only, still)

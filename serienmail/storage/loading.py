@@ -28,12 +28,11 @@ from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import Load, Loaded
-from serienmail.domain.mass_mail import Audience
 from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import OPEN_STATES, DeliveryState
-from serienmail.domain.statistics import Number
 from serienmail.domain.suppression import ALL_TOPICS
-from serienmail.storage.counting import count_stage, counted_by
+from serienmail.storage.audience import has_replied, in_audience
+from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
 from serienmail.storage.requirements import counted, faults, is_faulty
@@ -168,7 +167,7 @@ class RecipientStore:
             audience = (
                 select(contact)
                 .join(delivery, delivery.c.contact_id == contact.c.id)
-                .where(rows_of(load.asked), counted_by(_BEHIND[load.audience]))
+                .where(rows_of(load.asked), in_audience(load.audience))
             )
             source, chosen = audience, Chosen(true())
         if load.ignore is not None:
@@ -221,26 +220,10 @@ def _reason(load: Load, chosen: Chosen) -> ColumnElement[str]:
         (listed.is_not(null()), Exclusion.SUPPRESSED),
         (~contact.c.opt_in if load.opted_in_only else None, Exclusion.NO_OPT_IN),
         (chosen.ignored, Exclusion.IGNORED),
-        (_has_replied(load.key.mass_mail_id) if load.without_replied else None, Exclusion.REPLIED),
+        (has_replied(load.key.mass_mail_id) if load.without_replied else None, Exclusion.REPLIED),
     ]
     known = [(test, literal(reason.value)) for test, reason in conditions if test is not None]
     return case(*known, else_=literal(""))
-
-
-def _has_replied(mass_mail_id: str) -> ColumnElement[bool]:
-    """To the mass mail or one of its follow-ups."""
-    answered = and_(delivery.c.mass_mail_id == mass_mail_id, delivery.c.replied_at.is_not(null()))
-    return and_(contact.c.id.in_(select(delivery.c.contact_id).where(answered)))
-
-
-_BEHIND = {
-    Audience.RECEIVED: Number.SENT,
-    Audience.OPENED: Number.OPENED,
-    Audience.NOT_OPENED: Number.NOT_OPENED,
-    Audience.CLICKED: Number.CLICKED,
-    Audience.NOT_CLICKED: Number.NOT_CLICKED,
-}
-"""An audience is who is behind a number of the statistics: who was not measured has neither opened nor not opened."""
 
 
 async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:

@@ -67,9 +67,13 @@ class MassMailStore:
                 return await self.create(order, now)  # two orders at once took the same number
             if found.order == order and found.status.version == 0:
                 return None  # the answer to the first try was lost
-            raise AlreadyExists(
-                f"There is a mass mail '{order.id}' already; choose another id, or edit and restart that one."
-            ) from None
+            raise _taken(order.id) from None
+
+    async def require_free(self, mass_mail_id: str) -> None:
+        """AlreadyExists if there is one of this id, unless it is only being started: ``create`` may be tried again."""
+        found = await self.find(mass_mail_id)
+        if found is not None and found.status.version > 0:
+            raise _taken(mass_mail_id)
 
     async def record(self, said: Status) -> None:
         """Keep what a workflow says, with its records; a version older than the kept one changes only these."""
@@ -96,6 +100,12 @@ class MassMailStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(_listed().order_by(mass_mail.c.created_at.desc()))).all()
         return [_from_row(row) for row in rows]
+
+
+def _taken(mass_mail_id: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"There is a mass mail '{mass_mail_id}' already; choose another id, or edit and restart that one."
+    )
 
 
 def _start(order: MassMail, now: datetime) -> AuditRecord:

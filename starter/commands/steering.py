@@ -13,7 +13,7 @@ from serienmail.domain.mass_mail import MassMail
 from starter.commands.calling import By, Json, MassMailId, command, open_mass_mails
 from starter.commands.starting import Due, exclusive
 from starter.commands.terminal import say, say_json, words
-from starter.letter import compose, from_the_same_sender
+from starter.letter import compose
 from starter.order_file import OrderFile, read_order, store_follow_ups, store_recipients
 from starter.toml_file import read_moment
 
@@ -44,9 +44,6 @@ async def edit(
     async def change(mails: "MassMails") -> "Status":
         wanted = await _replacement(mails, mass_mail_id, written) if written else {}
         wanted |= {key: value for key, value in given.items() if value is not None}
-        if template:
-            before = (await mails.services.mass_mails.get(mass_mail_id)).order
-            wanted["template"] = await from_the_same_sender(mails.services, before, template)
         return await mails.edit(mass_mail_id, Edit(by=by, **wanted))  # type: ignore[arg-type]  # keys of Edit
 
     await _give(mass_mail_id, change, json)

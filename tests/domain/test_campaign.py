@@ -153,6 +153,41 @@ def test_an_edit_shortly_before_delivery_stops_everything() -> None:
     assert "edited shortly before its time" in campaign.status().reason
 
 
+def test_restarted_at_once_nobody_waits_for_the_own_local_time_until_another_time_is_given() -> None:
+    campaign = a_campaign(local_time=True)
+    first = campaign.stages[0]
+    campaign.obey(Stop(by="anna"), NOON)
+    campaign.obey(Restart(by="anna", now=True), NOON)
+    assert (first.at_once, dues(campaign)[0], campaign.snapshot) == (True, NOON, 1)
+    campaign.obey(Stop(by="anna"), NOON)
+    campaign.obey(Restart(by="anna", due=NOON + 3 * DAY), NOON)
+    assert (first.at_once, campaign.order.due, campaign.snapshot) == (False, NOON + 3 * DAY, 2)
+    assert dues(campaign)[0] == NOON + 3 * DAY - 14 * HOUR
+
+
+def test_a_command_has_acted_when_the_state_shows_it() -> None:
+    campaign = a_campaign()
+    campaign.enter(campaign.stages[0], Phase.WAITING)
+    assert campaign.has_acted(NOON)
+    first = send(campaign)
+    campaign.obey(Stop(by="anna"), NOON)
+    assert not campaign.has_acted(NOON)  # mails may be in hand
+    first.drained()
+    assert campaign.has_acted(NOON)
+    campaign.obey(Restart(by="anna", now=True), NOON + 2 * DAY)
+    assert not campaign.has_acted(NOON + 2 * DAY)
+    finish_stage(campaign)
+    campaign.end(MassMailState.INCOMPLETE, "1 unsubscribed")
+    campaign.obey(SendAgain(by="anna"), NOON)
+    assert not campaign.has_acted(NOON)
+    campaign.goes_on()
+    assert campaign.has_acted(NOON)
+    campaign.obey(Delete(by="anna"), NOON)
+    assert not campaign.has_acted(NOON)
+    campaign.end(MassMailState.DELETED, "")
+    assert campaign.has_acted(NOON)
+
+
 def test_a_stopped_follow_up_that_is_taken_out_holds_nothing_up() -> None:
     campaign = a_campaign()
     finish_stage(campaign)

@@ -156,8 +156,20 @@ def test_a_follow_up_cannot_be_added_where_one_is_over() -> None:
         (None, Phase.WAITING, False),
     ],
 )
-def test_an_edit_shortly_before_delivery_stops(due: Any, phase: Phase, stops: bool) -> None:
-    assert edit_stops(a_situation(a_stage(0, phase, due=due))) is stops
+def test_an_edit_shortly_before_delivery_stops_the_mass_mail_with_its_follow_ups(
+    due: Any, phase: Phase, stops: bool
+) -> None:
+    situation = a_situation(a_stage(0, phase, due=due), a_stage(1, Phase.WAITING))
+    assert edit_stops(Edit(by="anna", name="x"), situation) == ((0, 1) if stops else ())
+
+
+def test_an_edit_of_a_follow_up_shortly_before_its_delivery_stops_that_one_alone() -> None:
+    soon = {"due": NOON + timedelta(minutes=10)}
+    stages = a_stage(0, Phase.OVER), a_stage(1, Phase.WAITING, **soon), a_stage(2, Phase.WAITING, **soon)
+    situation = a_situation(*stages, order=an_order(follow_ups=(RULE, RULE)))
+    assert edit_stops(Edit(by="anna", follow_ups=(RULE, OTHER)), situation) == (2,)
+    assert edit_stops(Edit(by="anna", follow_ups=(RULE,)), situation) == ()
+    assert edit_stops(Edit(by="anna", name="x"), situation) == ()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ async def test_a_mass_mail_from_the_import_to_its_delivery(serienmail: CommandLi
     assert "excluded: no opt-in for mass mail" in shown.out
 
     again = await serienmail("start", order, "--yes")
-    assert (again.code, "There is a mass mail 'autumn' already" in again.err) == (1, True)
+    assert (again.code, again.out, "There is a mass mail 'autumn' already" in again.err) == (1, "", True)
     other = await serienmail("stop", "autumn", "--by", "m.mustermann")
     assert (other.code, "Only a.schmidt, who created" in other.err) == (1, True)
 

@@ -4,13 +4,14 @@ from sqlalchemy import insert, update
 
 from serienmail.domain.delivery import Answer, StageKey, Verdict, outcome
 from serienmail.domain.exclusion import Exclusion
+from serienmail.domain.mass_mail import Audience
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.tables import delivery, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, an_open_stage, claim, rows, states
+from tests.builders import KEY, NOON, a_contact, a_job, a_load, a_person_opens, an_open_stage, claim, rows, states
 
 
 async def answered(ledger: Ledger, *verdicts: Verdict) -> None:
@@ -51,6 +52,21 @@ async def test_who_opted_out_or_is_suppressed_stays_excluded(database: Database)
         await connection.execute(insert(suppression).values(row))
     assert await ledger.reopen(KEY, False) == 0
     assert await states(database) == ["excluded:unsubscribed", "rejected"]
+
+
+async def test_of_a_follow_up_only_those_are_due_again_who_still_belong_to_its_audience(database: Database) -> None:
+    ledger, follow_up = await an_open_stage(database, 3), StageKey("autumn", 1)
+    await answered(ledger, *[Verdict.ACCEPTED] * 3)
+    await RecipientStore(database).load(a_load(follow_up, audience=Audience.NOT_OPENED), NOON)
+    failed = update(delivery).where(delivery.c.stage == 1).values(state="failed")
+    replied = update(delivery).where(delivery.c.stage == 0, delivery.c.seq == 2).values(replied_at=NOON)
+    async with database.write() as connection:
+        for change in (failed, replied):
+            await connection.execute(change)
+    await a_person_opens(database, 1, NOON)
+    assert await ledger.reopen(follow_up, True, audience=Audience.NOT_OPENED, without_replied=True) == 1
+    assert await states(database, follow_up) == ["failed", "failed", "pending"]
+    assert await ledger.reopen(follow_up, True, audience=Audience.NOT_OPENED) == 1
 
 
 async def test_of_several_rows_with_one_address_one_is_due_again(database: Database) -> None:

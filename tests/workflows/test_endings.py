@@ -1,5 +1,7 @@
 """How a mass mail ends: by itself, by hand, sent again to the rest, or deleted."""
 
+import asyncio
+
 import pytest
 
 from serienmail.domain.commands import Phase
@@ -52,6 +54,50 @@ async def test_refused_mails_leave_it_incomplete_with_errors_until_they_are_sent
     await world.mails.send_again("refused", by=OWNER)
     assert (await world.mails.wait("refused")).state is MassMailState.FINISHED_AUTOMATICALLY
     assert server.recipients() == everybody(2)
+
+
+async def test_sent_again_it_goes_to_those_of_the_follow_ups_too_who_got_none(world: World, server: SlowServer) -> None:
+    server.go_on()
+    await world.contacts(2)
+    await world.start("again", due=None, account="slow", follow_ups=(follow_up(1), follow_up(2)))
+    await world.until("again", MassMailState.FOLLOWING_UP)
+    server.answers["rcpt"] = "554 5.3.0 not today"
+    await world.skip("again", DAY)
+    await world.until_phase("again", 1, Phase.OVER)
+    del server.answers["rcpt"]
+    await world.skip("again", DAY)
+    status = await world.until("again", MassMailState.INCOMPLETE_WITH_ERRORS)
+    assert status.reason == "2 rejected by their servers"
+    await world.mails.send_again("again", by=OWNER)
+    assert (await world.mails.wait("again")).state is MassMailState.FINISHED_AUTOMATICALLY
+    assert await world.states("again") == [{"sent": 2}] * 3
+
+
+async def test_two_at_once_who_send_again_send_it_once(world: World) -> None:
+    await world.services.contacts.save(TWO_OF_THREE)
+    await world.start("twice", due=None)
+    await world.until("twice", MassMailState.INCOMPLETE)
+    await world.services.contacts.save([a_contact(3)])
+    both = (world.mails.send_again("twice", by=OWNER) for _ in range(2))
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(answer) for answer in answers if isinstance(answer, Exception)] == [CommandRefused]
+    await world.mails.wait("twice")
+    assert world.received() == everybody(3)
+
+
+async def test_a_command_s_answer_tells_what_came_of_it(world: World) -> None:
+    await world.services.contacts.save(TWO_OF_THREE)
+    await world.start("told")
+    await world.until("told", MassMailState.SCHEDULED)
+    told = [await world.mails.stop("told", by=OWNER), await world.mails.restart("told", by=OWNER, now=True)]
+    await world.until("told", MassMailState.INCOMPLETE)
+    told.append(await world.mails.finish("told", by=OWNER))
+    await world.start("deleted")
+    await world.until("deleted", MassMailState.SCHEDULED)
+    told.append(await world.mails.delete("deleted", by=OWNER))
+    stopped, restarted, finished, deleted = (status.state for status in told)
+    assert (stopped, finished, deleted) == (MassMailState.STOPPED, MassMailState.FINISHED, MassMailState.DELETED)
+    assert restarted in (MassMailState.LOADING, MassMailState.SENDING)  # it is read again, since it is due
 
 
 async def test_deleted_while_it_is_scheduled_nobody_gets_anything(world: World) -> None:
