@@ -305,7 +305,6 @@ class MassMailWorkflow:
             if asked.doubts:
                 continue
             if asked.finish_asked:
-                self._campaign.end(MassMailState.FINISHED, asked.status().reason)
                 return
             if asked.again_asked:
                 await self._send_to_the_rest()
@@ -323,12 +322,13 @@ class MassMailWorkflow:
     async def _send_to_the_rest(self) -> None:
         """Each stage to those who got none of it and may now; one after the other."""
         asked = self._campaign
-        asked.goes_on()
+        asked.again_asked = False
         for stage in asked.used_stages:
             if asked.deleted:
                 return
             if not stage.deleted and (await self._reopen(stage) or stage.number == 0):
-                asked.enter(stage, Phase.SENDING)
+                if stage.phase.is_ended:
+                    asked.enter(stage, Phase.SENDING)
                 await self._stoppable(stage, self._deliver)
 
     async def _reopen(self, stage: StageRun) -> int:

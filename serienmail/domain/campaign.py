@@ -146,14 +146,9 @@ class Campaign:
             stage.over()
         self.changed()
 
-    def goes_on(self) -> None:
-        """The mass mail itself is sent again to those who got none."""
-        self.again_asked, self._outcome = False, None
-        self.enter(self.stages[0], Phase.SENDING)
-
     def has_acted(self, now: datetime) -> bool:
         """Whether what was commanded shows in the state. Mails in hand, and reading recipients, take their time."""
-        if self.deleted or self.finish_asked:
+        if self.deleted:
             return self._outcome is not None and self._outcome[0].is_final
         return not (self.again_asked or self.doubts or any(self._is_to_act(stage, now) for stage in self.used_stages))
 
@@ -219,10 +214,12 @@ class Campaign:
                 for stage in self._open_stages(command.stage):
                     stage.delete(f"deleted by {command.by}")
                 self.deleted = self.deleted or not command.stage
-            case Finish():
+            case Finish():  # at once, and so is the next: what comes at the same moment meets the new state
                 self.finish_asked = True
+                self.end(MassMailState.FINISHED, self._state()[1])
             case SendAgain():
-                self.again_asked = True
+                self.again_asked, self._outcome = True, None
+                self.enter(self.stages[0], Phase.SENDING)
             case Resolve():
                 self._outcome = None
                 self.doubts.append(command)

@@ -180,7 +180,7 @@ def test_a_command_has_acted_when_the_state_shows_it() -> None:
     campaign.end(MassMailState.INCOMPLETE, "1 unsubscribed")
     campaign.obey(SendAgain(by="anna"), NOON)
     assert not campaign.has_acted(NOON)
-    campaign.goes_on()
+    campaign.again_asked = False
     assert campaign.has_acted(NOON)
     campaign.obey(Delete(by="anna"), NOON)
     assert not campaign.has_acted(NOON)
@@ -269,9 +269,19 @@ def test_send_again_makes_an_incomplete_mass_mail_go_on() -> None:
     campaign.end(MassMailState.INCOMPLETE, "2 unsubscribed")
     campaign.obey(SendAgain(by="anna"), NOON)
     assert campaign.again_asked
-    campaign.goes_on()
-    send(campaign)
     assert campaign.status().state is MassMailState.SENDING
+    campaign.obey(SendAgain(by="anna"), NOON)
+    assert "nothing to send again" in campaign.status().last_refusal
+
+
+def test_once_somebody_finished_it_nothing_else_that_comes_at_that_moment_is_obeyed() -> None:
+    campaign = a_campaign(follow_ups=())
+    finish_stage(campaign)
+    campaign.end(MassMailState.INCOMPLETE, "2 unsubscribed")
+    campaign.obey(Finish(by="anna"), NOON)
+    campaign.obey(SendAgain(by="anna"), NOON)
+    status = campaign.status()
+    assert (status.state, status.reason, campaign.again_asked) == (MassMailState.FINISHED, "2 unsubscribed", False)
 
 
 def test_who_is_to_get_it_again_makes_the_stage_be_sent_again_and_a_second_word_waits() -> None:
