@@ -76,11 +76,11 @@ async def _migrate(url: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: str) -> str:
     """The address of an empty database without tables, of each kind in turn."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path}/serienmail.db"
-    return await create_postgres_database(request.getfixturevalue("postgres"), "serienmail_test")
+    return await create_postgres_database(postgres, "serienmail_test")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
