@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Phase, Reply
 from serienmail.mailing.slots import Slots
 from serienmail.storage.database import Database
+from serienmail.storage.steps import Updates
 
 KEY = StageKey("autumn", 0)
 DATED = datetime(2026, 11, 22, tzinfo=UTC)
@@ -194,20 +195,34 @@ class FakeTransport:
 
 
 class Faulty(Database):
-    """Counts commits. Fails as often as told: ``losses`` times after the commit, then ``refusals`` times before it."""
+    """Counts commits. Fails as often as told: ``losses`` times after the commit, then ``refusals`` times before it.
+
+    lost: set when an answer was lost.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.commits = self.refusals = self.losses = 0
+        self.lost = asyncio.Event()
 
     @asynccontextmanager
     async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
+        with self._trouble():
+            async with super().write(by_key=by_key) as connection:
+                yield connection
+
+    async def write_in_one_step(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+        with self._trouble():
+            return await super().write_in_one_step(updates, given)
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
         if self.refusals and not self.losses:
             self.refusals -= 1
             raise EnvironmentFault("the database is away; start it.")
-        async with super().write(by_key=by_key) as connection:
-            yield connection
+        yield
         self.commits += 1
         if self.losses:
             self.losses -= 1
+            self.lost.set()
             raise OSError("the connection was lost")

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     ColumnElement,
     FromClause,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -54,7 +56,11 @@ class Claims:
 
     def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        self._take = _take_as_read(is_sqlite)
+        self.statement = _take_as_read(is_sqlite)
+
+    def given(self, wanted: Sequence[Wanted]) -> dict[str, str]:
+        """The statement's parameter. It returns the tokens of those that are claimed; others need ``claim``."""
+        return {_WANTED: as_given(_values(each, self._is_sqlite) for each in wanted)}
 
     async def claim(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
         """In one statement all rows that are still as they were read; the others are looked at again."""
@@ -83,9 +89,8 @@ class Claims:
     async def _as_read(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
         if not wanted:
             return {}
-        given = as_given(_values(each, self._is_sqlite) for each in wanted)
-        taken = frozenset((await connection.execute(self._take, {_WANTED: given})).scalars())
-        return {each.token: _claimed(each, each.row.attempts + 1) for each in wanted if each.token in taken}
+        taken = frozenset((await connection.execute(self.statement, self.given(wanted))).scalars())
+        return {each.token: claimed_as_read(each) for each in wanted if each.token in taken}
 
 
 def _values(wanted: Wanted, is_sqlite: bool) -> dict[str, Any]:
@@ -105,6 +110,11 @@ def _values(wanted: Wanted, is_sqlite: bool) -> dict[str, Any]:
         "message_id": wanted.message_id,
         "dated_at": as_text(row.dated_at or wanted.now, is_sqlite),
     }
+
+
+def claimed_as_read(wanted: Wanted) -> Claimed:
+    """The claim of a row that was still as it was read."""
+    return _claimed(wanted, wanted.row.attempts + 1)
 
 
 def _claimed(wanted: Wanted, attempts: int) -> Claimed:
@@ -169,10 +179,22 @@ def _is_due(row: FromClause, wanted: FromClause) -> ColumnElement[bool]:
     return case((row.c.state == DeliveryState.PENDING, true()), deferred, else_=false())
 
 
+def _open_stages(wanted: FromClause) -> CTE:
+    """Locked, so that a stop waits until the claims are committed."""
+    key = stage.c.mass_mail_id, stage.c.number
+    theirs = tuple_(*key).in_(select(wanted.c.mass_mail_id, wanted.c.stage))
+    return select(*key, stage.c.epoch).where(stage.c.open, theirs).order_by(*key).with_for_update(read=True).cte()
+
+
 def _take_as_read(is_sqlite: bool) -> Update:
-    """Compare-and-set: nobody has the row, and neither its contact nor its consent has changed since it was read."""
+    """Compare-and-set: the stage is open for this epoch, nobody has the row, and neither its contact nor its consent
+    has changed since it was read.
+    """
     wanted, row = given_rows(_WANTED, _COLUMNS, is_sqlite), delivery.alias("row")
-    rows = wanted.join(row, same_row(wanted, row)).join(mass_mail, mass_mail.c.id == row.c.mass_mail_id)
+    open_stage = _open_stages(wanted)
+    its_stage = and_(open_stage.c.mass_mail_id == wanted.c.mass_mail_id, open_stage.c.number == wanted.c.stage)
+    rows = wanted.join(open_stage, and_(its_stage, open_stage.c.epoch == wanted.c.epoch))
+    rows = rows.join(row, same_row(wanted, row)).join(mass_mail, mass_mail.c.id == row.c.mass_mail_id)
     free = (
         select(*wanted.c, contact.c.email)
         .select_from(rows.join(contact, contact.c.id == row.c.contact_id))

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from serienmail.domain.errors import DatabaseAway
+from serienmail.storage.steps import PRAGMAS, PostgresqlSteps, SqliteSteps, Steps, Updates
 
 
 class Database:
@@ -26,6 +27,9 @@ class Database:
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
         self._writing = self._engine.execution_options(serienmail_writes=True)
         self._by_key = self._writing if self.is_sqlite else _postgresql_engine(url, _EACH_ROW_BY_ITS_KEY)
+        self._steps: Steps = (
+            SqliteSteps(make_url(url)) if self.is_sqlite else PostgresqlSteps(make_url(url), _EACH_ROW_BY_ITS_KEY)
+        )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -42,8 +46,16 @@ class Database:
         async with _reachable(self._by_key if by_key else self._writing) as connection:
             yield connection
 
+    async def write_in_one_step(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+        """What these updates returned, a text for each row, in a transaction of their own; rows by their keys.
+
+        given: the parameters of all of them. DatabaseAway: nobody knows whether it was committed.
+        """
+        return await self._steps.take(updates, given)
+
     async def close(self) -> None:
         """Give all connections back."""
+        await self._steps.close()
         await self._engine.dispose()
         await self._by_key.dispose()
 
@@ -88,7 +100,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -36,16 +36,19 @@ class Outcomes:
 
     def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        self._record = _record_in_hand(is_sqlite)
+        self.statement = _record_in_hand(is_sqlite)
+
+    def given(self, outcomes: Sequence[Outcome]) -> dict[str, str]:
+        """The statement's parameter. It returns the tokens of those that count; others need ``record``."""
+        # one order for all writers, else PostgreSQL finds deadlocks
+        return {_OUTCOMES: as_given(_values(each, self._is_sqlite) for each in sorted(outcomes, key=_place))}
 
     async def record(self, connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
         """All in one statement. A reply that comes too late to count is kept as an event."""
-        # one order for all writers, else PostgreSQL finds deadlocks
         in_order = sorted(outcomes, key=_place)
         if bounced := [each for each in in_order if each.suppress]:
             await _suppress(connection, bounced, in_order)
-        given = as_given(_values(each, self._is_sqlite) for each in in_order)
-        recorded = frozenset((await connection.execute(self._record, {_OUTCOMES: given})).scalars())
+        recorded = frozenset((await connection.execute(self.statement, self.given(outcomes))).scalars())
         late = await _not_shown(connection, [each for each in in_order if each.token not in recorded])
         if late:
             await connection.execute(insert(event), [_late_reply(each) for each in late])

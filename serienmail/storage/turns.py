@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from serienmail.domain.delivery import Claimed, Outcome
 from serienmail.domain.errors import EnvironmentFault
 from serienmail.domain.shaping import Gate, NotNow
-from serienmail.storage.claiming import Answers, Claims, NotClaimed
+from serienmail.storage.claiming import Answers, Claims, NotClaimed, claimed_as_read
 from serienmail.storage.database import Database
 from serienmail.storage.group_commit import GroupCommit
 from serienmail.storage.outcomes import Outcomes
@@ -44,12 +44,13 @@ class Turns:
         self._in_hand = ProviderConnections(shaping.provider_connections)
         self._claims = Claims(database.is_sqlite)
         self._outcomes = Outcomes(database.is_sqlite)
-        self._group = GroupCommit(self._take_group)
+        self._as_read = GroupCommit(self._take_as_read)
+        self._with_care = GroupCommit(self._take_with_care)
 
     async def take(self, turn: Turn) -> Claimed | NotClaimed | NotNow | None:
         """Returns when it is committed. If the claim fails, that is raised, but not before the outcome is kept."""
         try:
-            return await self._group(turn)
+            return await self._take(turn)
         except _AWAY:
             if turn.last:
                 await self.record(turn.last)
@@ -60,7 +61,7 @@ class Turns:
         delay = 0.1
         while True:
             try:
-                await self._group(Turn(last=outcome))
+                await self._take(Turn(last=outcome))
             except _AWAY:
                 log.warning("an outcome could not be recorded yet; trying again in %.1f s", delay)
                 await asyncio.sleep(delay)
@@ -68,8 +69,32 @@ class Turns:
             else:
                 return
 
-    async def _take_group(self, turns: Sequence[Turn]) -> Sequence[Claimed | NotClaimed | NotNow | None]:
-        wanted, outcomes = [turn.wanted for turn in turns if turn.wanted], [turn.last for turn in turns if turn.last]
+    async def _take(self, turn: Turn) -> Claimed | NotClaimed | NotNow | None:
+        claimed, left = await self._as_read(turn)
+        if claimed and left.last:
+            await self.record(left.last)
+        return claimed or (await self._with_care(left) if left.last or left.wanted else None)
+
+    async def _take_as_read(self, turns: Sequence[Turn]) -> Sequence[tuple[Claimed | None, Turn]]:
+        """What needs no second look, which is nearly everything, in one step of the database; and what is left."""
+        outcomes, wanted = _parts(turns)
+        shaped = await self._shaping.prepare(outcomes, (each.wish for each in wanted))
+        if shaped or self._in_hand.refuse(wanted, outcomes) or any(outcome.suppress for outcome in outcomes):
+            return [(None, turn) for turn in turns]
+        statements = self._outcomes.statement, self._claims.statement
+        given = self._outcomes.given(outcomes) | self._claims.given(wanted)
+        try:
+            done = await self._database.write_in_one_step(statements, given)
+        except _AWAY:
+            done = frozenset(await self._look_for(wanted) if wanted else ())
+            if not done:  # it wasn't committed, or there is nothing to tell by; outcomes can be recorded twice
+                raise
+        answers = [_claim_and_rest(turn, done) for turn in turns]
+        self._in_hand.keep([claimed for claimed, _ in answers], [each for each in outcomes if each.token in done])
+        return answers
+
+    async def _take_with_care(self, turns: Sequence[Turn]) -> Sequence[Claimed | NotClaimed | NotNow | None]:
+        outcomes, wanted = _parts(turns)
         answers: Answers = self._in_hand.refuse(wanted, outcomes)
         wanted = [each for each in wanted if each.token not in answers]
         try:
@@ -121,3 +146,15 @@ class Turns:
             with suppress(*_AWAY):
                 async with self._database.write() as connection:
                     return await self._claims.committed(connection, wanted)
+
+
+def _parts(turns: Sequence[Turn]) -> tuple[list[Outcome], list[Wanted]]:
+    return [turn.last for turn in turns if turn.last], [turn.wanted for turn in turns if turn.wanted]
+
+
+def _claim_and_rest(turn: Turn, done: Collection[str]) -> tuple[Claimed | None, Turn]:
+    """When the outcomes and claims with these tokens are committed."""
+    last = None if turn.last and turn.last.token in done else turn.last
+    if turn.wanted and turn.wanted.token in done:
+        return claimed_as_read(turn.wanted), Turn(last)
+    return None, Turn(last, turn.wanted)

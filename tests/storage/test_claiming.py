@@ -3,14 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import Answer, Claimed, Outcome, SliceRange, Verdict, given_back, outcome
 from serienmail.storage.contacts import ContactStore
@@ -20,6 +18,7 @@ from serienmail.storage.ledger import Ledger
 from serienmail.storage.tables import contact, suppression
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, an_open_stage, claim, rows, states
+from tests.fakes import Faulty
 
 
 async def test_a_claim_brings_all_that_the_mail_needs(database: Database) -> None:
@@ -174,32 +173,14 @@ async def test_two_who_changed_to_one_address_get_one_mail_even_if_claimed_toget
     assert await states(database) == ["handing_over", "handing_over", "excluded:duplicate"]
 
 
-class LosingAnswers(Database):
-    """Commits, and then loses the answer, as often as told."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.losses = 0
-        self.lost = asyncio.Event()
-
-    @asynccontextmanager
-    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
-        async with super().write(by_key=by_key) as connection:
-            yield connection
-        if self.losses:
-            self.losses -= 1
-            self.lost.set()
-            raise OSError("the connection was lost")
-
-
 @pytest.fixture
-async def losing(database: Database) -> AsyncIterator[LosingAnswers]:
-    losing = LosingAnswers(database.url)
+async def losing(database: Database) -> AsyncIterator[Faulty]:
+    losing = Faulty(database.url)
     yield losing
     await losing.close()
 
 
-async def test_claims_whose_commit_got_no_answer_are_found_by_their_tokens(losing: LosingAnswers) -> None:
+async def test_claims_whose_commit_got_no_answer_are_found_by_their_tokens(losing: Faulty) -> None:
     ledger = await an_open_stage(losing, 5)
     losing.losses = 1
     claims = await asyncio.gather(*(claim(ledger, a_job(), NOON) for _ in range(7)))
@@ -210,7 +191,7 @@ async def test_claims_whose_commit_got_no_answer_are_found_by_their_tokens(losin
 
 
 async def test_a_committed_claim_stands_even_if_the_stage_is_closed_before_it_is_found(
-    database: Database, losing: LosingAnswers
+    database: Database, losing: Faulty
 ) -> None:
     await an_open_stage(database, 1)
     losing.losses = 1

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import (
     HAND_OVER_LIMIT,
@@ -25,6 +23,7 @@ from serienmail.storage.ledger import Ledger
 from serienmail.storage.tables import event
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, a_person_opens, an_open_stage, claim, rows, states
+from tests.fakes import Faulty
 
 MINUTE = timedelta(minutes=1)
 
@@ -176,55 +175,36 @@ async def test_a_cancel_reaches_what_is_still_due_and_leaves_the_rest(database: 
     assert await states(database) == ["sent", "unknown", "cancelled", "handing_over", "unknown"]
 
 
-class Failing(Database):
-    """Fails as often as told: before anything is written, or after the commit."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.before = self.after = 0
-
-    @asynccontextmanager
-    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
-        if self.before:
-            self.before -= 1
-            raise OSError("the database is away")
-        async with super().write(by_key=by_key) as connection:
-            yield connection
-        if self.after:
-            self.after -= 1
-            raise OSError("the answer was lost")
-
-
 @pytest.fixture
-async def failing(database: Database) -> AsyncIterator[Failing]:
-    failing = Failing(database.url)
-    yield failing
-    await failing.close()
+async def faulty(database: Database) -> AsyncIterator[Faulty]:
+    faulty = Faulty(database.url)
+    yield faulty
+    await faulty.close()
 
 
-async def test_an_outcome_is_kept_as_soon_as_the_database_is_back(failing: Failing) -> None:
-    ledger = await an_open_stage(failing, 3)
+async def test_an_outcome_is_kept_as_soon_as_the_database_is_back(faulty: Faulty) -> None:
+    ledger = await an_open_stage(faulty, 3)
     claims = [await a_claim(ledger) for _ in range(3)]
-    failing.before = 2
+    faulty.refusals = 2
     await asyncio.gather(*(answer(ledger, claimed, Verdict.ACCEPTED) for claimed in claims))
-    assert await states(failing) == ["sent"] * 3
+    assert await states(faulty) == ["sent"] * 3
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-async def test_an_outcome_whose_commit_got_no_answer_is_no_late_reply(failing: Failing, verdict: Verdict) -> None:
-    ledger = await an_open_stage(failing, 1)
+async def test_an_outcome_whose_commit_got_no_answer_is_no_late_reply(faulty: Faulty, verdict: Verdict) -> None:
+    ledger = await an_open_stage(faulty, 1)
     claimed = await a_claim(ledger)
-    failing.after = 1
+    faulty.losses = 1
     await answer(ledger, claimed, verdict)
-    assert await late_replies(failing) == []
+    assert await late_replies(faulty) == []
 
 
-async def test_what_is_given_back_twice_counts_once(failing: Failing) -> None:
-    ledger = await an_open_stage(failing, 1)
+async def test_what_is_given_back_twice_counts_once(faulty: Faulty) -> None:
+    ledger = await an_open_stage(faulty, 1)
     claimed = await a_claim(ledger)
-    failing.after = 1
+    faulty.losses = 1
     await ledger.record(given_back(claimed, NOON))
-    assert [row.attempts for row in await rows(failing)] == [0]
+    assert [row.attempts for row in await rows(faulty)] == [0]
 
 
 async def test_up_to_five_hundred_recipients_each_has_a_slice_of_its_own(database: Database) -> None:

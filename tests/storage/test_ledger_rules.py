@@ -6,8 +6,7 @@ that fails as it was found: to look for a shorter one takes minutes.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -24,7 +23,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import delete, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.commands import Resolution
 from serienmail.domain.delivery import Answer, MailRef, Outcome, StageKey, Verdict, given_back, outcome
@@ -50,6 +48,7 @@ from tests.builders import (
     an_order,
     rows,
 )
+from tests.fakes import Faulty
 from tests.storage.truth import OPEN, Hand, Person, Truth
 
 T = TypeVar("T")
@@ -63,26 +62,10 @@ verdicts = st.sampled_from(Verdict)
 someone, somewhere = st.integers(1, PEOPLE), st.sampled_from(ADDRESSES)
 
 
-class Losing(Database):
-    """Loses the answer to a commit, as often as told."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.losses = 0
-
-    @asynccontextmanager
-    async def write(self, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
-        async with super().write(by_key=by_key) as connection:
-            yield connection
-        if self.losses:
-            self.losses -= 1
-            raise OSError("the connection was lost")
-
-
 class LedgerRules(RuleBasedStateMachine):
     """Two workers on one stage, with everything that can happen to them; the truth is kept beside it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, database: Losing) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, database: Faulty) -> None:
         super().__init__()
         self.loop, self.database = loop, database
         self.now, self.epoch, self.out = NOON, 1, 0
@@ -375,16 +358,16 @@ class LedgerRules(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def losing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[asyncio.AbstractEventLoop, Losing]]:
+def losing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[asyncio.AbstractEventLoop, Faulty]]:
     """A database of this test's own loop: the machine's steps are ordinary functions."""
     monkeypatch.setattr(turns, "LOOKS_AGAIN_AFTER", 0.001)
-    loop, losing = asyncio.new_event_loop(), Losing(database.url)
+    loop, losing = asyncio.new_event_loop(), Faulty(database.url)
     yield loop, losing
     loop.run_until_complete(losing.close())
     loop.close()
 
 
-def test_whatever_happens_the_ledger_keeps_its_rules(losing: tuple[asyncio.AbstractEventLoop, Losing]) -> None:
+def test_whatever_happens_the_ledger_keeps_its_rules(losing: tuple[asyncio.AbstractEventLoop, Faulty]) -> None:
     walks = settings(
         max_examples=EXAMPLES or 25,
         stateful_step_count=40,

