@@ -3,16 +3,16 @@
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import bindparam, literal, update
+from sqlalchemy import bindparam, null, update
 
 from serienmail.domain.errors import DatabaseAway
 from serienmail.storage.database import Database
-from serienmail.storage.tables import delivery, mass_mail
+from serienmail.storage.tables import delivery, mass_mail, stage
 from tests.builders import an_open_stage, states
 
 MASS_MAILS = update(mass_mail).values(name=bindparam("name", type_=mass_mail.c.name.type)).returning(mass_mail.c.name)
 DELIVERIES = update(delivery).values(state="sent", reply=bindparam("reply")).returning(delivery.c.address_key)
-IMPOSSIBLE = update(delivery).values(seq=literal(1)).returning(delivery.c.address_key)
+IMPOSSIBLE = update(stage).values(number=null()).returning(stage.c.mass_mail_id)
 GIVEN = {"name": "Autumn", "reply": "250 ok"}
 
 
