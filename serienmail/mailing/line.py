@@ -14,8 +14,8 @@ from serienmail.mailing.slots import Slots
 
 log = logging.getLogger(__name__)
 
-RENEWED_EVERY = 1.0
-"""Seconds."""
+RENEWED_FIRST, RENEWED_EVERY = 0.1, 1.0
+"""Seconds. Often at first: processes that begin together wait until each has noticed the others."""
 
 
 class MailTransport(Protocol):
@@ -79,8 +79,10 @@ class Line:
                 self._renewing = None
 
     async def _renew(self) -> None:
+        pause = RENEWED_FIRST
         while True:
-            await asyncio.sleep(RENEWED_EVERY)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, RENEWED_EVERY)
             try:
                 await self._connections.renew(self._name)
             except Exception:  # without a database nothing is claimed either

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,7 @@ from serienmail.storage.shapes import ensure_rows, lock_documents, write_documen
 GONE_AFTER = 15.0
 """Seconds without a renewal: the process is dead, or stands still."""
 SETTLED_AFTER = 2.0
-"""Seconds: by then all others know of a newcomer, and have left it its share."""
+"""Seconds that a newcomer leaves to others that haven't noticed it yet: one of them may be slow, or dead."""
 
 
 class Part(NamedTuple):
@@ -27,6 +27,14 @@ class Part(NamedTuple):
     def share(self, whole: int) -> int:
         """Of so many; all shares together are the whole."""
         return (whole // self.of + (self.rank < whole % self.of)) if self.settled else 0
+
+
+class _Seen(NamedTuple):
+    """since, last: seconds, of the first and the last renewal. unaware: who was there first and hasn't renewed since."""
+
+    since: float
+    last: float
+    unaware: Sequence[str] = ()
 
 
 class Presence:
@@ -49,12 +57,13 @@ class Presence:
 
     async def _renew(self, connection: AsyncConnection, scope: Scope) -> Part:
         now, document = self._clock(), (await lock_documents(connection, [scope]))[scope]
-        seen: dict[str, tuple[float, float]] = {
-            process: (since, last) for process, (since, last) in document.items() if now - last < GONE_AFTER
-        }
-        alone = not seen.keys() - {self._me}
-        since = now - SETTLED_AFTER if alone else seen.get(self._me, (now, now))[0]
-        seen[self._me] = since, now
-        await write_document(connection, scope, {process: list(times) for process, times in seen.items()})
-        in_order = sorted(seen, key=lambda process: (seen[process][0], process))
-        return Part(in_order.index(self._me), len(in_order), now - since >= SETTLED_AFTER)
+        there = {process: _Seen(*entry) for process, entry in document.items()}
+        seen = {process: each for process, each in there.items() if now - each.last < GONE_AFTER}
+        mine = seen.get(self._me) or _Seen(now, now, sorted(seen))
+        mine = _Seen(mine.since, now, [process for process in mine.unaware if process in seen])
+        for process, each in seen.items():
+            seen[process] = each._replace(unaware=[other for other in each.unaware if other != self._me])
+        seen[self._me] = mine
+        await write_document(connection, scope, seen)
+        in_order = sorted(seen, key=lambda process: (seen[process].since, process))
+        return Part(in_order.index(self._me), len(in_order), not mine.unaware or now - mine.since >= SETTLED_AFTER)

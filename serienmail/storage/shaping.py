@@ -35,7 +35,7 @@ from serienmail.storage.tables import shape
 
 KNOWN_FOR = 3.0
 """Seconds until limits and troubles are read again: so late a worker hears of what others changed."""
-FRESH_FOR = 0.5
+FRESH_FOR = 0.2
 """Seconds: said so lately, this process needn't say again that it uses an account."""
 _SHAPE = TypeAdapter(Shape)
 

@@ -19,12 +19,23 @@ async def test_who_is_alone_has_all_connections_at_once(database: Database) -> N
 
 
 async def test_a_newcomer_gets_its_part_when_the_others_have_left_it(database: Database) -> None:
+    first, second, third = (Presence(database) for _ in range(3))
+    await first.renew("main")
+    assert (await second.renew("main")).share(12) == 0
+    assert (await first.renew("main")).share(12) == 6
+    assert (await second.renew("main")).share(12) == 6
+    assert (await third.renew("main")).share(12) == 0
+    assert (await second.renew("main")).share(12) == 4
+    assert (await third.renew("main")).share(12) == 0  # the first still takes six
+    assert (await first.renew("main")).share(12) == 4
+    assert (await third.renew("main")).share(12) == 4
+
+
+async def test_a_newcomer_waits_not_long_for_one_that_does_not_notice_it(database: Database) -> None:
     clock = Clock()
     first, second = Presence(database, clock), Presence(database, clock)
     await first.renew("main")
-    clock.now += 1
     assert (await second.renew("main")).share(10) == 0
-    assert (await first.renew("main")).share(10) == 5
     clock.now += SETTLED_AFTER
     assert (await second.renew("main")).share(10) == 5
 
