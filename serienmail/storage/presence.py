@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """since, last: seconds, of the first and the last renewal. unaware: who was there first and hasn't renewed since."""
+    """since, last: seconds, of the first and last renewal. unaware: who was there before and hasn't renewed since."""
 
     since: float
     last: float
