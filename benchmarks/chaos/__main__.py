@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.chaos.run import Options, run
+from benchmarks.chaos.run import Options, Result, run
 
 
 def main() -> None:
@@ -25,16 +25,25 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     chosen = vars(parser.parse_args())
     as_json = chosen.pop("json")
-    folder = Path(tempfile.mkdtemp(prefix="serienmail-chaos"))
-    result = asyncio.run(run(Options(**chosen), folder))
-    if result.ok:
-        shutil.rmtree(folder)
-    else:
-        sys.stderr.write(f"Logs, databases and state.txt, where everything stood, are kept in {folder}\n")
+    result = _run(Options(**chosen), Path(tempfile.mkdtemp(prefix="serienmail-chaos")))
     lines = [f"{name:18} {value}" for name, value in asdict(result).items()]
     print(json.dumps(asdict(result)) if as_json else "\n".join(lines))
     sys.stdout.flush()
     os._exit(0 if result.ok else 1)  # the SDK's own threads crash some of the ordinary exits (sdk-python issue 300)
+
+
+def _run(options: Options, folder: Path) -> Result:
+    """The folder is gone afterwards, unless somebody will want to know why it failed."""
+    kept = True
+    try:
+        result = asyncio.run(run(options, folder))
+        kept = not result.ok
+    finally:
+        if kept:
+            sys.stderr.write(f"Logs, databases and state.txt, where everything stood, are kept in {folder}\n")
+        else:
+            shutil.rmtree(folder)
+    return result
 
 
 if __name__ == "__main__":
