@@ -104,7 +104,7 @@ MUTANTS = (
     Mutant(
         "word", "under *resend* more than once", "serienmail/storage/doubt.py",
         "still, ~delivery.c.resent)", "still)",
-        MACHINE,
+        _STORAGE + "test_doubt.py::test_under_resend_it_is_sent_once_more_as_the_same_message_and_no_third_time",
     ),
     Mutant(
         "word", "*send again* reaches mails in doubt", "serienmail/storage/reopening.py",
