@@ -38,7 +38,10 @@ class Requests(Protocol):
     """Requests for consent by number."""
 
     async def claim(self, number: int, now: datetime) -> DueRequest | None:
-        """The committed right to hand it over; None if somebody had it, or it may not go any more."""
+        """The committed right to hand it over; None if somebody had it, or it may not go any more.
+
+        RequestInHand while somebody may be handing it over, who may also have died.
+        """
 
     async def give_back(self, number: int) -> None:
         """Nothing was handed over."""
@@ -70,7 +73,10 @@ class ConsentActivities:
 
     @activity.defn
     async def send_consent_request(self, request: ConsentRequest) -> str:
-        """The server's verdict, or that it was handed over before; whoever was asked isn't asked twice by a retry."""
+        """The server's verdict, or that it was handed over before.
+
+        Whoever was asked isn't asked twice by a retry; unless a process died over it, see ``Requests.claim``.
+        """
         due = await self._requests.claim(request.number, ActivityClock().now())
         if due is None:
             return "handed over before, or expired"

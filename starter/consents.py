@@ -8,6 +8,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.consents import ConsentRequest
 from serienmail.domain.consent import Purpose
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.errors import TemplateFault
 from serienmail.domain.template import TemplateRef
 from serienmail.mailing.template import unknown_placeholders
@@ -26,7 +27,13 @@ class Consents:
         self._mails = mails
 
     async def request(
-        self, contact_key: str, by: str, template: str, account: str, purpose: Purpose = Purpose.MASS_MAIL
+        self,
+        contact_key: str,
+        by: str,
+        template: str,
+        account: str,
+        purpose: Purpose = Purpose.MASS_MAIL,
+        module: str = CONTACTS,
     ) -> int:
         """Ask a contact by mail; the request's number. Whoever was asked isn't asked again while the link is good.
 
@@ -36,8 +43,10 @@ class Consents:
         services = self._mails.services
         services.post_office.account(account)
         ref = await services.templates.newest(template)
-        await self._check(ref)
-        question = Question(contact_key=contact_key, purpose=purpose, template=str(ref), account=account, by=by)
+        await self._check(ref, module)
+        question = Question(
+            module=module, contact_key=contact_key, purpose=purpose, template=str(ref), account=account, by=by
+        )
         lasts = timedelta(days=services.settings.consent_link_days)
         number = await services.consent_requests.open(question, datetime.now(UTC), lasts)
         with suppress(WorkflowAlreadyStartedError):  # its mail is on its way
@@ -46,15 +55,15 @@ class Consents:
                 ConsentRequest(number),
                 id=names.consent_request_workflow_id(number),
                 task_queue=names.WORKFLOW_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,  # the claim sees to it that one mail goes out
                 static_summary=f"asks for {purpose.replace('_', ' ')}",
             )
         return number
 
-    async def _check(self, ref: TemplateRef) -> None:
+    async def _check(self, ref: TemplateRef, module: str) -> None:
         services = self._mails.services
-        unknown = unknown_placeholders(await services.templates.get(ref), await services.contacts.fields())
+        unknown = unknown_placeholders(await services.templates.get(ref), await services.contacts.fields(module))
         if CONFIRM_URL not in unknown:
             raise TemplateFault(f"the template has no link to confirm; print {CONFIRM_URL} in it.")
         if others := [name for name in unknown if name != CONFIRM_URL]:
-            raise TemplateFault(f"the template uses {others[0]}, which no contact has; correct it.")
+            raise TemplateFault(f"the template uses {others[0]}, which no {module} has; correct it.")

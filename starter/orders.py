@@ -139,7 +139,8 @@ async def check_local_time(services: Services, order: MassMail, now: datetime) -
     if not order.local_time:
         return {}
     zones = await services.recipients.zones(first_load(order, revision=1))
-    if order.due and (late := passed(zones, order.due, now)):
+    home = services.settings.accounts[order.account].time_zone
+    if order.due and (late := passed(zones, order.due, now, home)):
         raise InvalidOrder(f"It is later than {order.due:%H:%M} for {late} recipients already; give a later time.")
     return zones
 

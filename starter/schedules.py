@@ -86,13 +86,16 @@ class Schedules:
         )
         memo = {"name": order.name, "created_by": order.created_by, "cron": cron, "time_zone": time_zone}
         try:
-            await self._mails.temporal.create_schedule(_PREFIX + order.id, schedule, memo=memo)
+            handle = await self._mails.temporal.create_schedule(_PREFIX + order.id, schedule, memo=memo)
         except ScheduleAlreadyRunningError:
             raise AlreadyExists(f"There is a schedule '{order.id}' already; remove it, or choose another id.") from None
         except RPCError as error:
             if error.status is not RPCStatusCode.INVALID_ARGUMENT:
                 raise
             raise InvalidOrder(_NO_CRON.format(cron)) from None
+        if not (await handle.describe()).info.next_action_times:  # Temporal alone knows what an expression means
+            await handle.delete()
+            raise InvalidOrder(f"'{cron}' never comes, such as 31 February; write days that its months have.")
         after = {"cron": cron, "time_zone": time_zone, "template": order.template, "selection": order.selection}
         await self._mails.services.audit.add("start", order.created_by, _PREFIX + order.id, after=after)
 

@@ -91,6 +91,7 @@ def wire(settings: Settings, database: Database) -> Services:
     links = Links(settings.web_base_url, key)
     address_hash = AddressHash(key)
     limits = {name: account.limits for name, account in settings.accounts.items()}
+    time_zones = {name: account.time_zone for name, account in settings.accounts.items()}
     shaping = Shaping(database, limits, settings.known_providers)
     post_office = PostOffice(
         templates,
@@ -111,8 +112,8 @@ def wire(settings: Settings, database: Database) -> Services:
         filters=FilterStore(database),
         lists=WorkListStore(database),
         mass_mails=MassMailStore(database),
-        recipients=RecipientStore(database, settings.limits.recipients),
-        ledger=Ledger(database, post_office.message_id, shaping),
+        recipients=RecipientStore(database, settings.limits.recipients, time_zones),
+        ledger=Ledger(database, post_office.message_id, shaping, settings.limits.recipients),
         copies=CopyStore(database),
         limits=shaping.limits,
         audit=AuditStore(database),

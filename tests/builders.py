@@ -51,10 +51,19 @@ def a_job(first: int = 1, last: int = 10_000, **changes: Any) -> SliceJob:
     return replace(job, **changes)
 
 
-def a_ledger(database: Database, limits: SendingLimits | None = None, providers: Providers | None = None) -> Ledger:
+def a_ledger(
+    database: Database,
+    limits: SendingLimits | None = None,
+    providers: Providers | None = None,
+    most_recipients: int | None = None,
+) -> Ledger:
     """As one worker has it. limits: of the account ``main``."""
     shaping = Shaping(database, {"main": limits or SendingLimits()}, providers or Providers())
-    return Ledger(database, lambda account, number, stage, seq: f"<{number}.{stage}.{seq}@{account}>", shaping)
+    return Ledger(database, _message_id, shaping, most_recipients)
+
+
+def _message_id(account: str, number: int, stage: int, seq: int) -> str:
+    return f"<{number}.{stage}.{seq}@{account}>"
 
 
 async def an_open_stage(database: Database, contacts: int | Sequence[ContactRow]) -> Ledger:

@@ -1,5 +1,7 @@
 """Mail addresses as a CRM holds them: trimmed, checked, and never rewritten beyond that."""
 
+from collections.abc import Sequence
+
 from email_validator import EmailNotValidError, validate_email
 
 
@@ -14,3 +16,21 @@ def address_key(address: str) -> str | None:
     except EmailNotValidError:
         return None
     return f"{parsed.local_part.casefold()}@{parsed.ascii_domain.lower()}"
+
+
+def preferred(addresses: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Of a record's addresses, in their order, the one that its mails go to, and the keys of its others.
+
+    It is the first that can be mailed to; if none can, the first that there is, so that its exclusion says why.
+    """
+    filled = [address for address in addresses if address]
+    if len(filled) < 2:
+        return "".join(filled), ()
+    usable: dict[str, str] = {}
+    for address in filled:
+        if key := address_key(address):
+            usable.setdefault(key, address)
+    if not usable:
+        return filled[0], ()
+    first, *others = usable
+    return usable[first], tuple(others)

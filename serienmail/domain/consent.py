@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from serienmail.domain.contact import CONTACTS
+
 
 class Purpose(StrEnum):
     """What somebody agrees to."""
@@ -28,8 +30,10 @@ class Consent:
 
     given: False for a withdrawal. source: ``import``, ``link``, ``double_opt_in``, ``provider``, or a user id.
     proof: what shows it, e.g. the link's mail or the text of a form; may be empty.
+    module, contact_key: of the record; the key is empty if there is none any more.
     """
 
+    module: str = CONTACTS
     contact_key: str
     address_key: str | None
     purpose: Purpose

@@ -14,6 +14,7 @@
     │   ├── ServerUnreachable       connect, time-out or end of file before the message was written: try again
     │   └── AccountRefused          log-in, TLS or sender refused: nobody's address is to blame, ask the administrator
     ├── LedgerWentBack              the ledger knows of fewer mails than it did: its database was restored
+    ├── RequestInHand               a request for consent that another process may be handing over: try again
     ├── Forged                      a webhook that its provider didn't sign, or so long ago that it may be a copy
     ├── HookAway                    another system can't be told now: try again
     ├── HookRefused                 another system won't be told, however often it is tried
@@ -105,6 +106,10 @@ class LedgerWentBack(SerienmailError):
             "copy; restore the newest one, or restart it and accept that some get their mail again."
         )
         self.known, self.out = known, out
+
+
+class RequestInHand(SerienmailError):
+    """A request for consent that another process may be handing over; it is tried again until that is decided."""
 
 
 class Forged(SerienmailError):

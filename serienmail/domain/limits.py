@@ -11,7 +11,8 @@ from serienmail.domain.errors import InvalidOrder
 class Limits:
     """None: no limit.
 
-    recipients: of one stage of a mass mail; those beyond it are excluded as over the limit.
+    recipients: of one stage of a mass mail; those beyond it are excluded as over the limit, until it is sent again,
+    which takes as many again.
     mass_mails: of one module that are due in the same time slot, follow-ups aside; one more is refused.
     slot_minutes: how long a time slot is; slots are counted from midnight UTC.
     """

@@ -8,6 +8,11 @@ from zoneinfo import ZoneInfo
 _FIRST_ON_EARTH = timezone(timedelta(hours=14))
 
 
+def own_moment(due: datetime, zone: str, home: str = "") -> datetime:
+    """When somebody's mail goes: at that time in the own zone, else in the account's (``home``), else at ``due``."""
+    return in_zone(due, zone) or in_zone(due, home) or due
+
+
 def in_zone(due: datetime, zone: str) -> datetime | None:
     """When clocks in this zone show the date and time that ``due`` shows in its own; None for an unknown zone.
 
@@ -23,14 +28,19 @@ def first_moment(due: datetime) -> datetime:
     return min(due, due.replace(tzinfo=_FIRST_ON_EARTH)).astimezone(UTC)
 
 
-def passed(zones: Mapping[str, int], due: datetime, now: datetime) -> int:
-    """For how many people it is later than that time in their zone already. zones: how many live in which."""
-    return sum(people for zone, people in zones.items() if (in_zone(due, zone) or due) < now)
+def passed(zones: Mapping[str, int], due: datetime, now: datetime, home: str = "") -> int:
+    """For how many people it is later than that time already. zones: how many live in which; home: the account's."""
+    return sum(people for zone, people in zones.items() if own_moment(due, zone, home) < now)
+
+
+def exists(zone: str) -> bool:
+    """Whether this names a time zone."""
+    return _zone(zone) is not None
 
 
 def unknown(zones: Mapping[str, int]) -> int:
     """How many people have a zone that doesn't exist; they count as having none."""
-    return sum(people for zone, people in zones.items() if zone.strip() and _zone(zone) is None)
+    return sum(people for zone, people in zones.items() if zone.strip() and not exists(zone))
 
 
 @lru_cache(maxsize=1024)

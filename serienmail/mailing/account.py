@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from serienmail.domain.address import address_key
+from serienmail.domain.local_time import exists
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.mailing.dkim import DkimKey
 from serienmail.mailing.identity import Identity
@@ -49,6 +50,7 @@ class Account(Limited):
     webhooks bring back.
     bounce_domain: whose mail comes to the bounce listener; None: bounces go to from_address.
     Administrators can change its limits while mails go out.
+    time_zone: of recipients who have none; empty: they get their mail at the time given.
     relay_log: where the log of this server can be read, if it is a Postfix that mails go to directly; it decides mails
     in doubt.
     """
@@ -69,7 +71,15 @@ class Account(Limited):
     dkim: tuple[DkimKey, ...] = ()
     connections: int | None = Field(default=10, ge=1)
     mails_per_connection: int | None = Field(default=100, ge=1)
+    time_zone: str = ""
     relay_log: Path | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, zone: str) -> str:
+        if zone and not exists(zone):
+            raise ValueError("must be a time zone such as 'Europe/Berlin'")
+        return zone
 
     @field_validator("bounce_domain")
     @classmethod

@@ -3,7 +3,7 @@
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
@@ -34,11 +34,14 @@ _FIELD_OF = {heading: name for name, headings in _USUAL_HEADINGS.items() for hea
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The field that a column fills. type: None if the values have to tell."""
+    """The field that a column fills. type: None if the values have to tell. place: among several columns of addresses,
+    the preferred one first.
+    """
 
     name: str
     heading: str
     type: FieldType | None = None
+    place: int = 0
 
     @property
     def is_built_in(self) -> bool:
@@ -61,7 +64,7 @@ class ColumnMapping:
             raise ImportFailed(f"the mapping file can't be opened ({error.strerror}); check its name.") from error
         except ValueError as error:  # of TOML and of UTF-8
             raise ImportFailed(f"the mapping file is no TOML; correct it: {error}.") from error
-        targets = [_target(name, entry) for name, entry in _entries(document)]
+        targets = [target for name, entry in _entries(document) for target in _targets(name, entry)]
         refuse_doubles("the mapping assigns", [target.heading for target in targets])
         return cls({target.heading: target for target in targets})
 
@@ -96,6 +99,15 @@ def _entries(document: Mapping[str, Any]) -> list[tuple[str, Any]]:
                 f"an attribute can't be named '{name}'; use small letters a-z, digits and _, and no field's name."
             )
     return [*fields.items(), *attributes.items()]
+
+
+def _targets(name: str, entry: object) -> list[Target]:
+    """One column; of addresses several, in the order in which they are preferred."""
+    match entry:
+        case [_, *_] if name == "email":
+            return [replace(_target(name, heading), place=place) for place, heading in enumerate(entry)]
+        case _:
+            return [_target(name, entry)]
 
 
 def _target(name: str, entry: object) -> Target:

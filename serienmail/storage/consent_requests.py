@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.audit import AuditRecord
 from serienmail.domain.consent import Asked, Consent, Purpose, Standing
-from serienmail.domain.delivery import Claimed, StageKey, Verdict
-from serienmail.domain.errors import AlreadyExists, CommandRefused, NotFound
+from serienmail.domain.contact import CONTACTS
+from serienmail.domain.delivery import HAND_OVER_LIMIT, Claimed, StageKey, Verdict
+from serienmail.domain.errors import AlreadyExists, CommandRefused, NotFound, RequestInHand
 from serienmail.domain.suppression import ALL_TOPICS, SuppressionReason
 from serienmail.storage.audit import record_commands
 from serienmail.storage.consents import record_consents
@@ -19,12 +20,17 @@ from serienmail.storage.loading import merge_fields
 from serienmail.storage.rows import suppression_of
 from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import consent_request, contact, suppression
+from serienmail.storage.wanted import hand_over_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What somebody is to be asked. contact_key: the CRM's number. template: ``name@revision``. by: user id."""
+    """What somebody is to be asked. contact_key: the CRM's number in the module. template: ``name@revision``.
 
+    by: user id.
+    """
+
+    module: str = CONTACTS
     contact_key: str
     purpose: Purpose
     template: str
@@ -56,7 +62,9 @@ class ConsentRequestStore:
         async with self._database.write() as connection:
             await hold_off_erasures(connection)
             suppressed = suppression_of(contact.c.address_key, ALL_TOPICS).label("suppressed")
-            of_key = select(contact, suppressed).where(contact.c.key == question.contact_key)
+            of_key = select(contact, suppressed).where(
+                contact.c.module == question.module, contact.c.key == question.contact_key
+            )
             # the lock makes of two at once one after the other
             asked = (await connection.execute(of_key.with_for_update(of=contact))).one_or_none()
             _refuse(question, asked)
@@ -76,11 +84,20 @@ class ConsentRequestStore:
             return number
 
     async def claim(self, number: int, now: datetime) -> DueRequest | None:
-        """The committed right to hand a request over; None if somebody had it, or it may not go any more."""
+        """The committed right to hand a request over; None if somebody had it, or it may not go any more.
+
+        A process that died with it gives it up after HAND_OVER_LIMIT, once: it may have been sent, and a question that
+        comes twice harms less than one that never comes. RequestInHand until then.
+        """
         async with self._database.write() as connection:
-            free = update(consent_request).where(_is(number), consent_request.c.handed_over_at.is_(null()))
-            free = free.where(consent_request.c.expires_at > now)
-            if not (await connection.execute(free.values(handed_over_at=now))).rowcount:
+            good = update(consent_request).where(_is(number), consent_request.c.expires_at > now)
+            never, lost = consent_request.c.handed_over_at.is_(null()), _is_lost(now)
+            taken = await connection.execute(good.where(never).values(handed_over_at=now))
+            if not taken.rowcount:
+                again = {"handed_over_at": now, "verdict": Verdict.IN_DOUBT}
+                taken = await connection.execute(good.where(lost).values(again))
+            if not taken.rowcount:
+                await _refuse_while_in_hand(connection, number)
                 return None
             row = (await connection.execute(_asked(number))).mappings().one_or_none()
             if row is None:  # gone, or with another address
@@ -96,6 +113,7 @@ class ConsentRequestStore:
             message_id="",  # follows from the number
             dated_at=row["asked_at"],
             attempts=1,
+            hand_over_by=hand_over_by(),
         )
         return DueRequest(claimed, row["template"], row["account"])
 
@@ -139,7 +157,7 @@ class ConsentRequestStore:
 
 def _refuse(question: Question, asked: Row[Any] | None) -> None:
     if asked is None:
-        raise NotFound(f"There is no contact '{question.contact_key}'; give the key it has in the CRM.")
+        raise NotFound(f"There is no {question.module} '{question.contact_key}'; give the key it has in the CRM.")
     if asked.address_key is None:
         raise CommandRefused("This contact has no usable mail address; complete it in the CRM and import it.")
     if getattr(asked, question.purpose.field) and asked.suppressed is None:
@@ -166,6 +184,18 @@ async def _waiting(connection: AsyncConnection, question: Question, asked: Row[A
     return found.id if found else None
 
 
+def _is_lost(now: datetime) -> ColumnElement[bool]:
+    """Handed over so long ago, and without a word, that whoever had it must be gone."""
+    silent = consent_request.c.verdict == ""
+    return and_(silent, consent_request.c.handed_over_at <= now - HAND_OVER_LIMIT)
+
+
+async def _refuse_while_in_hand(connection: AsyncConnection, number: int) -> None:
+    in_hand = select(consent_request.c.id).where(_is(number), consent_request.c.verdict == "")
+    if (await connection.execute(in_hand.where(consent_request.c.handed_over_at.is_not(null())))).first():
+        raise RequestInHand("The request is in hand, or whoever had it is gone; it is looked at again by itself.")
+
+
 def _is(number: int) -> ColumnElement[bool]:
     return and_(consent_request.c.id == number)
 
@@ -185,6 +215,7 @@ def _as_asked(row: Row[Any]) -> Asked:
 
 def _consent(number: int, row: Row[Any], at: datetime) -> Consent:
     return Consent(
+        module=row.module,
         contact_key=row.contact_key,
         address_key=row.address_key,
         purpose=Purpose(row.purpose),

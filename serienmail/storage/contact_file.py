@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from serienmail.domain.address import preferred
 from serienmail.domain.contact import CONTACTS, FieldType, Value
 from serienmail.storage.column_mapping import ColumnMapping, Target
 from serienmail.storage.column_values import TEXTS, Notation, NotationCensus
@@ -117,7 +118,7 @@ def _columns(file: Records, targets: Sequence[Target], known: Mapping[str, Field
 
 def _entries(file: Records, columns: Sequence[_Column]) -> Iterator[ContactRow | BadRow]:
     """Each row as a contact or as a bad row."""
-    keys = set[str]()
+    keys, columns = set[str](), sorted(columns, key=lambda column: column.target.place)
     for found in file.rows():
         if isinstance(found, BadRow):
             yield found
@@ -135,13 +136,17 @@ def _entries(file: Records, columns: Sequence[_Column]) -> Iterator[ContactRow |
 
 
 def _entry(line: int, row: Sequence[str], columns: Sequence[_Column]) -> ContactRow | BadRow:
-    fields, attributes = dict[str, Any](), dict[str, Value]()
+    fields, attributes, addresses = dict[str, Any](), dict[str, Value](), list[str]()
     for column in columns:
         try:
             value = column.value(row[column.index])
         except ValueError:
             return BadRow(line, f"column '{column.target.heading}': expected {column.notation.expected}")
-        (fields if column.target.is_built_in else attributes)[column.target.name] = value
+        if column.target.name == "email":
+            addresses.append(str(value))
+        else:
+            (fields if column.target.is_built_in else attributes)[column.target.name] = value
     if not fields["key"]:
         return BadRow(line, "no key, expected one in each row")
-    return ContactRow(attributes=attributes, **fields)
+    email, others = preferred(addresses)
+    return ContactRow(attributes=attributes, email=email, other_addresses=others, **fields)

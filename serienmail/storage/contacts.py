@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,12 +19,12 @@ from serienmail.domain.suppression import AddressHash
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
 from serienmail.storage.suppressions import hold_off_erasures, suppress_erased
-from serienmail.storage.tables import contact, contact_field
+from serienmail.storage.tables import contact, contact_address, contact_field
 
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A contact to be saved."""
+    """A contact to be saved. other_addresses: keys of addresses that no mail goes to (``domain.address.preferred``)."""
 
     key: str
     salutation: str = ""
@@ -41,6 +41,7 @@ class ContactRow:
     opt_in: bool = False
     tracking: bool = False
     attributes: Mapping[str, Value] = field(default_factory=dict)
+    other_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,10 @@ class ContactStore:
             news = [value for value in values if before.get(value["key"]) != value]
             now = datetime.now(UTC)
             await self._upsert(connection, news, now)
+            await _keep_addresses(connection, module, before, news)
             await record_consents(connection, list(_answers(before, news, now)))
             if self._hash:
-                addresses = [value["address_key"] for value in news if value["address_key"]]
+                addresses = [key for value in news for key in (value["address_key"], *value[_OTHERS]) if key]
                 await suppress_erased(connection, addresses, self._hash, now)
         added = len(values) - len(before)
         return ImportCounts(added, len(news) - added, len(values) - len(news))
@@ -139,6 +141,7 @@ class ContactStore:
         if not values:
             return
         statement = self._insert(contact)
+        values = [{name: value for name, value in row.items() if name != _OTHERS} for row in values]
         columns = [name for name in (*values[0], "imported_at") if name not in ("module", "key")]
         update = {name: statement.excluded[name] for name in columns}
         upsert = statement.on_conflict_do_update(index_elements=["module", "key"], set_=update)
@@ -181,7 +184,7 @@ def _merged(before: dict[str, Any] | None, value: dict[str, Any], given: Collect
         return value
     changed = {name: value[name] for name in given}
     if "email" in given:
-        changed["address_key"] = value["address_key"]
+        changed |= {name: value[name] for name in ("address_key", _OTHERS)}
     return {**before, **changed, "attributes": {**before["attributes"], **value["attributes"]}}
 
 
@@ -192,6 +195,7 @@ def _answers(
     for value in news:
         for purpose, given in changed_answers(before.get(value["key"]), value):
             yield Consent(
+                module=value["module"],
                 contact_key=value["key"],
                 address_key=value["address_key"],
                 purpose=purpose,
@@ -201,6 +205,7 @@ def _answers(
             )
 
 
+_OTHERS = "other_addresses"  # in a table of their own
 _STORED = ("module", *BUILT_IN_FIELDS, "address_key", "attributes")
 
 
@@ -210,10 +215,32 @@ def _stored(row: ContactRow, module: str) -> dict[str, Any]:
         name: value.isoformat() if isinstance(value, date) else value for name, value in row.attributes.items()
     }
     email = row.email.strip()
-    return values | {"email": email, "address_key": address_key(email), "attributes": attributes}
+    own = {"email": email, "address_key": address_key(email), "attributes": attributes}
+    return values | own | {_OTHERS: tuple(sorted(row.other_addresses))}
 
 
 async def _by_key(connection: AsyncConnection, module: str, keys: list[str]) -> dict[str, dict[str, Any]]:
-    stored = select(*(contact.c[name] for name in _STORED))
-    found = await connection.execute(stored.where(contact.c.module == module, contact.c.key.in_(keys)))
-    return {row["key"]: dict(row) for row in found.mappings()}
+    these = and_(contact.c.module == module, contact.c.key.in_(keys))
+    found = await connection.execute(select(*(contact.c[name] for name in _STORED)).where(these))
+    stored = {row["key"]: {**row, _OTHERS: ()} for row in found.mappings()}
+    others = select(contact.c.key, contact_address.c.address_key).where(these)
+    others = others.join(contact_address, contact_address.c.contact_id == contact.c.id)
+    for row in await connection.execute(others.order_by(contact_address.c.address_key)):
+        stored[row.key][_OTHERS] += (row.address_key,)
+    return stored
+
+
+async def _keep_addresses(
+    connection: AsyncConnection, module: str, before: Mapping[str, Any], news: Iterable[Mapping[str, Any]]
+) -> None:
+    """The other addresses of those who have some, or had."""
+    others = {value["key"]: value[_OTHERS] for value in news}
+    changed = [key for key, now in others.items() if now != (before[key][_OTHERS] if key in before else ())]
+    if not changed:
+        return
+    ids = select(contact.c.id, contact.c.key).where(contact.c.module == module, contact.c.key.in_(changed))
+    rows = (await connection.execute(ids)).all()
+    gone = delete(contact_address).where(contact_address.c.contact_id.in_([row.id for row in rows]))
+    await connection.execute(gone)
+    if new := [{"contact_id": row.id, "address_key": key} for row in rows for key in others[row.key]]:
+        await connection.execute(insert(contact_address), new)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.consent import Consent, Purpose
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import MailRef, StageKey
 from serienmail.domain.feedback import (
     SOFT_BOUNCES_COUNT_FOR,
@@ -76,7 +77,7 @@ class FeedbackStore:
 def _mail(ref: MailRef) -> Select[Any]:
     """A row without an address never became a mail, and nothing comes back from one that was excluded."""
     return (
-        select(delivery, contact.c.key.label("contact_key"))
+        select(delivery, contact.c.key.label("contact_key"), contact.c.module)
         .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .outerjoin(contact, contact.c.id == delivery.c.contact_id)
         .where(mass_mail.c.number == ref.number, delivery.c.stage == ref.stage, delivery.c.seq == ref.seq)
@@ -145,6 +146,7 @@ async def _mark(connection: AsyncConnection, mail: Row[Any], news: Feedback) -> 
 
 def _withdrawal(mail: Row[Any], news: Feedback) -> Consent:
     return Consent(
+        module=mail.module or CONTACTS,
         contact_key=mail.contact_key or "",
         address_key=mail.address_key,
         purpose=Purpose.MASS_MAIL,

@@ -34,8 +34,12 @@ from serienmail.storage.wanted import claimable
 class Ledger:
     """The ledger's protocol, one method for each step."""
 
-    def __init__(self, database: Database, message_id: MessageId, shaping: Shaping) -> None:
+    def __init__(
+        self, database: Database, message_id: MessageId, shaping: Shaping, most_recipients: int | None = None
+    ) -> None:
+        """most_recipients: that are sent again at once, if there is a limit."""
         self._database = database
+        self._limit = most_recipients
         self._shaping = shaping
         self._turns = Turns(database, shaping)
         self._message_id = message_id
@@ -140,9 +144,10 @@ class Ledger:
     ) -> int:
         """Make those due again who were excluded, failed or rejected and may be mailed now (send again); how many.
 
+        Those over the limit as well, as many as it allows.
         audience, of, without_replied: of a follow-up, which must still hold, as in Load.
         """
         still = [in_audience_of(StageKey(key.mass_mail_id, of), audience)] if audience else []
         still += [~has_replied(key.mass_mail_id)] if without_replied else []
         async with self._database.write() as connection:
-            return await reopen_stage(connection, key, opted_in_only, still)
+            return await reopen_stage(connection, key, opted_in_only, still, self._limit)

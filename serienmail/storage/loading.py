@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -12,12 +13,15 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    exists,
     func,
     insert,
     literal,
     null,
+    or_,
     select,
     true,
+    union,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,7 +43,7 @@ from serienmail.storage.requirements import counted, faults, is_faulty
 from serienmail.storage.rows import ended_as, rows_of, stage_row
 from serienmail.storage.selections import Chosen, SelectionStore
 from serienmail.storage.suppressions import hold_off_erasures
-from serienmail.storage.tables import contact, delivery, stage, suppression
+from serienmail.storage.tables import contact, contact_address, delivery, stage, suppression
 
 BATCH = 2_000
 Batches = AsyncGenerator[Sequence[tuple[int, Mapping[str, Any]]]]
@@ -48,10 +52,13 @@ Batches = AsyncGenerator[Sequence[tuple[int, Mapping[str, Any]]]]
 class RecipientStore:
     """Fills the ledger with a stage's recipients."""
 
-    def __init__(self, database: Database, limit: int | None = None) -> None:
-        """limit: how many recipients a stage may have, if there is a limit."""
+    def __init__(
+        self, database: Database, limit: int | None = None, time_zones: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """limit: how many recipients a stage may have, if there is a limit. time_zones: of accounts, by their names."""
         self._database = database
         self._limit = limit
+        self._time_zones = time_zones
         self._selections = SelectionStore(database)
 
     async def load(self, load: Load, now: datetime) -> Counts:
@@ -65,7 +72,7 @@ class RecipientStore:
             if not await _is_loaded(connection, load):
                 await _replace(connection, load, candidates)
                 if load.local_due:
-                    await wait_for_local_time(connection, load.key, load.local_due)
+                    await wait_for_local_time(connection, load.key, load.local_due, self._home(load.account))
                 values = {"revision": load.revision, "loaded_at": now, "template": load.templates[0]}
                 await connection.execute(update(stage).where(stage_row(load.key)).values(**values))
             return await count_stage(connection, load.key)
@@ -159,6 +166,9 @@ class RecipientStore:
         async with self._database.read() as connection:
             return await count_stage(connection, key)
 
+    def _home(self, account: str) -> str:
+        return self._time_zones.get(account, "")
+
     async def _candidates(self, load: Load, requirements: Sequence[Requirement] = ()) -> Select[Any]:
         if load.audience is None:
             chosen = await self._selections.chosen(load.selection)
@@ -172,8 +182,15 @@ class RecipientStore:
             source, chosen = audience, Chosen(true())
         if load.ignore is not None:
             chosen = replace(chosen, ignored=(await self._selections.chosen(load.ignore)).condition)
-        judged = _reason(load, chosen).label("own_reason"), faults(requirements).label("faults")
-        return _judged(_with_suppressions(source, load.topic).add_columns(*judged))
+        own = _reason(load, chosen).label("own_reason"), faults(requirements).label("faults")
+        judged = _with_suppressions(source, load.topic).add_columns(*own)
+        return _judged_by_all_addresses(judged) if await self._have_several_addresses() else _judged(judged)
+
+    async def _have_several_addresses(self) -> bool:
+        """Few installations know of any; the others needn't pay for looking through them."""
+        async with self._database.read() as connection:
+            found: bool = (await connection.execute(select(exists().select_from(contact_address)))).scalar_one()
+            return found
 
 
 def merge_fields(row: RowMapping | Mapping[str, Any]) -> dict[str, Any]:
@@ -195,6 +212,39 @@ def _judged(source: Select[Any]) -> Select[Any]:
         own.c.address_key,
         case((repeated, literal(Exclusion.DUPLICATE.value)), else_=own.c.own_reason).label("reason"),
         own.c.faults,
+    )
+
+
+def _judged_by_all_addresses(source: Select[Any]) -> Select[Any]:
+    """As ``_judged``; who shares any address with an earlier candidate is a duplicate of that one, too.
+
+    Its row then has the key of the address that the mail goes to, so that people see whose duplicate it is.
+    """
+    named = {column.name: column for column in source.selected_columns}
+    names = ("id", "email", "address_key", "own_reason", "faults")
+    own = source.with_only_columns(*(named[name] for name in names)).cte("own")
+    due = own.c.own_reason == ""
+    others = select(own.c.id, contact_address.c.address_key).join(own, own.c.id == contact_address.c.contact_id)
+    several = select(contact_address.c.address_key)
+    known = union(select(own.c.id, own.c.address_key).where(due, own.c.address_key.in_(several)), others.where(due))
+    one = known.cte("known")
+    earlier = one.alias("earlier")
+    shared = select(one.c.id, func.min(earlier.c.id).label("first"))
+    shared = shared.join(earlier, and_(earlier.c.address_key == one.c.address_key, earlier.c.id < one.c.id))
+    same_person, first = shared.group_by(one.c.id).subquery(), own.alias("first")
+    rank = func.row_number().over(partition_by=[own.c.address_key, own.c.own_reason], order_by=own.c.id)
+    repeated = and_(due, or_(rank > 1, same_person.c.first.is_not(null())))
+    return (
+        select(
+            own.c.id.label("contact_id"),
+            own.c.email.label("address"),
+            func.coalesce(first.c.address_key, own.c.address_key).label("address_key"),
+            case((repeated, literal(Exclusion.DUPLICATE.value)), else_=own.c.own_reason).label("reason"),
+            own.c.faults,
+        )
+        .select_from(own)
+        .outerjoin(same_person, same_person.c.id == own.c.id)
+        .outerjoin(first, first.c.id == same_person.c.first)
     )
 
 

@@ -16,6 +16,7 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.filters import FilterStore
+from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, selection, work_list, work_list_member
 
 
@@ -83,6 +84,7 @@ class SelectionStore:
         asked, chosen = await self.get(selection_id), await self.chosen(selection_id)
         lists = {name: f"fixed/{uuid4().hex}" for name in ("criterion", "ignore", "removed")}
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             for name, picked in zip(lists, (chosen.condition, chosen.ignored, chosen.removed), strict=True):
                 if picked is not None:
                     await connection.execute(insert(work_list).values(name=lists[name], module=asked.module))

@@ -73,6 +73,15 @@ class Contact(SQLModel, table=True):
     imported_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
+class ContactAddress(SQLModel, table=True):
+    """Another address of a record that has several; no mail goes there, but whoever has it is the same person."""
+
+    __tablename__: ClassVar[str] = "contact_address"
+
+    contact_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    address_key: str = Field(primary_key=True, index=True)
+
+
 class ContactField(SQLModel, table=True):
     """A free attribute's name and type, learnt at import."""
 
@@ -102,7 +111,8 @@ class Consent(SQLModel, table=True):
     __tablename__: ClassVar[str] = "consent"
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
-    contact_key: str = Field(index=True)
+    module: str = Field(default=CONTACTS, sa_column_kwargs={"server_default": CONTACTS})
+    contact_key: str = Field(index=True)  # in the module
     address_key: str | None = Field(default=None, index=True)
     purpose: str  # domain.consent.Purpose
     given: bool
@@ -408,6 +418,7 @@ class AccountLimits(SQLModel, table=True):
 
 
 contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
+contact_address = ContactAddress.__table__  # type: ignore[attr-defined]
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
 suppression = Suppression.__table__  # type: ignore[attr-defined]
 audit = Audit.__table__  # type: ignore[attr-defined]

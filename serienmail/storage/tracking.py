@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, Update, and_, delete, func, i
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.consent import Consent, Purpose
+from serienmail.domain.contact import CONTACTS
 from serienmail.domain.suppression import ALL_TOPICS, Suppression, SuppressionReason
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
@@ -82,7 +83,7 @@ class Tracking:
 def _mail(number: int, stage: int, seq: int) -> Select[Any]:
     """A row without an address never became a mail."""
     return (
-        select(delivery, mass_mail.c.topic, contact.c.key.label("contact_key"))
+        select(delivery, mass_mail.c.topic, contact.c.key.label("contact_key"), contact.c.module)
         .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .outerjoin(contact, contact.c.id == delivery.c.contact_id)
         .where(mass_mail.c.number == number, delivery.c.stage == stage, delivery.c.seq == seq)
@@ -118,6 +119,7 @@ async def _answer(connection: AsyncConnection, mail: Row[Any], at: datetime, kin
         return
     about = f"topic '{topic}', " if topic else ""
     answer = Consent(
+        module=mail.module or CONTACTS,
         contact_key=mail.contact_key or "",
         address_key=mail.address_key,
         purpose=Purpose.MASS_MAIL,

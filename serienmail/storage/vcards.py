@@ -25,7 +25,7 @@ class CardFile:
     english_first: bool = True
     headings: ClassVar[tuple[str, ...]] = (
         "key", "title", "first_name", "last_name", "company", "email", "postcode", "city", "language", "time_zone",
-        "phone", "categories", "note",
+        "phone", "categories", "note", "email_2", "email_3",
     )  # fmt: skip
 
     @classmethod
@@ -76,6 +76,8 @@ def _fields(card: Any) -> dict[str, str]:
     """What a card says, by our fields; vobject keeps each property's lines under ``contents``."""
     found = {name: [line.value for line in lines] for name, lines in card.contents.items()}
     fields = {ours: _text(found[theirs][0]) for theirs, ours in _PLAIN.items() if found.get(theirs)}
+    others = found.get("email", [])[1:3]
+    fields |= {f"email_{number}": _text(address) for number, address in enumerate(others, start=2)}
     if found.get("n"):
         name = found["n"][0]
         parts = {"title": name.prefix, "first_name": name.given, "last_name": name.family}

@@ -18,6 +18,11 @@ from serienmail.storage.tables import contact, delivery, mass_mail
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts its sleep in the latter
 
 
+def hand_over_by() -> float:
+    """Until when what is claimed now must be handed over: seconds on CLOCK_BOOTTIME, which doesn't stand still."""
+    return time.clock_gettime(_SINCE_BOOT) + CLAIM_TO_DOT.total_seconds()
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One caller's wish to claim a row. row: of ``claimable``, read some time ago; provider: of its address."""
@@ -28,7 +33,7 @@ class Wanted:
     provider: str
     now: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
-    hand_over_by: float = field(default_factory=lambda: time.clock_gettime(_SINCE_BOOT) + CLAIM_TO_DOT.total_seconds())
+    hand_over_by: float = field(default_factory=hand_over_by)
 
     @property
     def wish(self) -> Wish:

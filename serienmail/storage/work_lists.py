@@ -12,6 +12,7 @@ from serienmail.domain.errors import AlreadyExists, NotFound
 from serienmail.domain.filters import check_name
 from serienmail.storage.criteria import keys_on
 from serienmail.storage.database import Database
+from serienmail.storage.suppressions import hold_off_erasures
 from serienmail.storage.tables import contact, work_list, work_list_member
 
 BATCH = 5_000
@@ -92,6 +93,7 @@ class WorkListStore:
         members = select(literal(name), contact.c.key).where(picked)
         new = self._insert(work_list_member).from_select(["list", "key"], members).on_conflict_do_nothing()
         async with self._database.write() as connection:
+            await hold_off_erasures(connection)
             return Changed((await connection.execute(new)).rowcount)
 
     async def add_keys(self, name: str, keys: Sequence[str], module: str) -> Changed:

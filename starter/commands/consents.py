@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from serienmail.domain.consent import Purpose
-from starter.commands.calling import By, Json, command, open_mass_mails
+from serienmail.domain.contact import CONTACTS
+from starter.commands.calling import By, Json, Module, command, open_mass_mails
 from starter.commands.terminal import say, say_json
 from starter.commands.trying import AccountName, only_account
 
@@ -24,6 +25,7 @@ async def request(
     by: By,
     account: AccountName = None,
     purpose: Annotated[Purpose, typer.Option(help="What they are asked for.")] = Purpose.MASS_MAIL,
+    module: Module = CONTACTS,
     json: Json = False,
 ) -> None:
     """Ask a contact by mail (double opt-in); only their click on the page's button is a consent."""
@@ -31,7 +33,7 @@ async def request(
 
     async with open_mass_mails() as mails:
         sender = account or only_account(mails.services)
-        number = await Consents(mails).request(contact, by, template, sender, purpose)
+        number = await Consents(mails).request(contact, by, template, sender, purpose, module)
     if json:
         say_json({"request": number})
     else:

@@ -39,6 +39,7 @@ async def erase(
         say_json(erased)
     else:
         say(
-            f"Erased: {erased.contacts} contacts, {erased.consents} answers about consent, and the address in"
-            f" {erased.mails} rows of the ledger and {erased.selections} selections."
+            f"Erased: {erased.contacts} contacts, {erased.consents} answers about consent, {erased.places} places on"
+            f" work lists, and who it was in {erased.mails} rows of the ledger and {erased.criteria} selections and"
+            " filters."
         )

@@ -77,7 +77,7 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
     if order.local_time:
         say(f"Each gets it at this time of day in the own time zone, of which there are {len(prepared.zones)}.")
     if strange := unknown(prepared.zones):
-        say(f"{strange} have a time zone that doesn't exist, and get it at the time given.")
+        say(f"{strange} have a time zone that doesn't exist, and count as having none.")
     for number, rule in enumerate(order.follow_ups, start=1):
         say(f"Follow-up {number} ({words(rule.audience)}, {rule.when}): {rule.template}")
     say()

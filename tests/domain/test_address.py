@@ -2,7 +2,7 @@
 
 import pytest
 
-from serienmail.domain.address import address_key
+from serienmail.domain.address import address_key, preferred
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,20 @@ def test_spellings_of_one_mailbox_have_one_key(address: str, key: str) -> None:
 )
 def test_what_can_not_be_mailed_to_has_no_key(address: str) -> None:
     assert address_key(address) is None
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ([], ("", ())),
+        (["", "x"], ("x", ())),
+        (["x", "y"], ("x", ())),
+        (["Ida@Example.org"], ("Ida@Example.org", ())),
+        (["x", "", "Ida@Example.org", "jan@example.org"], ("Ida@Example.org", ("jan@example.org",))),
+        (["ida@example.org", "IDA@example.org"], ("ida@example.org", ())),
+    ],
+)
+def test_of_several_addresses_the_first_that_can_be_mailed_to_is_used(
+    addresses: list[str], expected: tuple[str, tuple[str, ...]]
+) -> None:
+    assert preferred(addresses) == expected

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from serienmail.domain.local_time import first_moment, in_zone, passed, unknown
+from serienmail.domain.local_time import first_moment, in_zone, own_moment, passed, unknown
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -50,6 +50,14 @@ def test_a_zone_that_does_not_exist_is_none(zone: str) -> None:
     assert in_zone(datetime(2026, 12, 1, 9, tzinfo=UTC), zone) is None
 
 
+def test_who_has_no_zone_of_their_own_lives_in_the_account_s() -> None:
+    due = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    for zone in ("", "Mars/Olympus"):
+        assert own_moment(due, zone, "Europe/Berlin") == due - timedelta(hours=1)
+        assert own_moment(due, zone) == due
+    assert own_moment(due, "America/New_York", "Europe/Berlin") == due + timedelta(hours=5)
+
+
 def test_the_first_moment_is_never_after_any_zone_s() -> None:
     due = datetime(2026, 12, 1, 9, tzinfo=timezone(timedelta(hours=1)))
     assert first_moment(due) == in_zone(due, "Pacific/Kiritimati") == datetime(2026, 11, 30, 19, tzinfo=UTC)
@@ -60,4 +68,5 @@ def test_it_is_known_for_whom_the_time_has_passed_and_whose_zone_does_not_exist(
     due = datetime(2026, 12, 1, 9, tzinfo=UTC)
     assert passed(zones, due, due - timedelta(hours=1)) == 3
     assert passed(zones, due, due + timedelta(hours=1)) == 6
+    assert passed(zones, due, due - timedelta(minutes=30), home="Europe/Berlin") == 6
     assert unknown(zones) == 1

@@ -1,6 +1,8 @@
 """Near-duplicates are people of one postcode with much the same name."""
 
-from serienmail.domain.near_duplicates import NearDuplicate, Person, near_duplicates
+from hashlib import sha256
+
+from serienmail.domain.near_duplicates import LARGEST_BLOCK, NearDuplicate, Person, near_duplicates
 
 
 def a_person(key: str, name: str, postcode: str = "89073", address_key: str | None = None) -> Person:
@@ -21,6 +23,17 @@ def test_who_has_the_same_address_is_a_duplicate_already() -> None:
     same = "ida@example.org"
     people = [a_person("1", "Ida Weiß", address_key=same), a_person("2", "Ida Weiß", address_key=same)]
     assert list(near_duplicates(people)) == []
+
+
+def test_in_a_large_postcode_those_are_compared_who_share_a_word_and_each_pair_is_told_once() -> None:
+    crowd = [a_person(f"c{n}", f"{hash_like(n)} GmbH") for n in range(LARGEST_BLOCK)]
+    people = [a_person("1", "Ida Maria Weiß GmbH"), *crowd, a_person("2", "Weiss, Ida Maria GmbH")]
+    assert list(near_duplicates(people)) == [NearDuplicate("1", "2", 100)]
+
+
+def hash_like(number: int) -> str:
+    """A word that is like no other one's."""
+    return sha256(str(number).encode()).hexdigest()
 
 
 def test_who_has_no_name_is_like_nobody() -> None:

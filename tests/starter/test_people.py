@@ -46,7 +46,7 @@ async def test_a_person_is_exported_and_erased_and_the_record_does_not_tell_who(
     asked = await serienmail("person", "erase", "person1@example.org", answer="n\n")
     assert (asked.code, "Nothing was erased." in asked.err) == (1, True)
     erased = (await serienmail("person", "erase", "person1@example.org", "--yes", "--json")).document
-    assert erased == {"contacts": 1, "mails": 1, "consents": 2, "selections": 0}
+    assert erased == {"contacts": 1, "mails": 1, "consents": 2, "places": 0, "criteria": 0}
     assert await serienmail.world.states("autumn") == [{"excluded": 1, "pending": 1}]
     audit = await serienmail("audit", "--json")
     assert [(entry["act"], entry["about"]) for entry in audit.document] == [

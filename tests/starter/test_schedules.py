@@ -77,18 +77,21 @@ async def test_what_cannot_recur_is_refused(serienmail: CommandLine) -> None:
         create(serienmail, ORDER, zone="Europe/Berln"),
         create(serienmail, ORDER, cron="every day"),
         create(serienmail, ORDER, cron="@every 1s"),
+        create(serienmail, ORDER, cron="0 9 31 2 *"),
         create(serienmail, ORDER, name="x" * 90),
     )
-    assert [ran.code for ran in refused] == [1] * 6
+    assert [ran.code for ran in refused] == [1] * 7
     gists = [
         "Follow-up 1 has a date",
         "take 'due' out",
         "one such as Europe/Berlin",
         "no cron expression",
         "no cron expression",
+        "'0 9 31 2 *' never comes",
         "shorter",
     ]
     assert [gist for gist, ran in zip(gists, refused, strict=True) if gist not in ran.err] == []
+    assert (await serienmail("schedule", "list", "--json")).document == []
 
 
 async def following_up(serienmail: CommandLine, number: int) -> None:

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from serienmail.domain.consent import Purpose, Standing
-from serienmail.domain.delivery import Verdict
-from serienmail.domain.errors import AlreadyExists, CommandRefused, NotFound, SerienmailError
+from serienmail.domain.delivery import HAND_OVER_LIMIT, Verdict
+from serienmail.domain.errors import AlreadyExists, CommandRefused, NotFound, RequestInHand, SerienmailError
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
-from serienmail.storage.consent_requests import ConsentRequestStore, Question
+from serienmail.storage.consent_requests import ConsentRequestStore, DueRequest, Question
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
 from serienmail.storage.suppressions import SuppressionStore
@@ -39,8 +39,9 @@ async def test_a_request_is_claimed_once_and_not_asked_again_while_its_link_is_g
 ) -> None:
     number = await requests.open(a_question(), NOON, WEEK)
     assert await requests.open(a_question(), NOON, WEEK) == number  # its client died before its workflow began
-    due = await asyncio.gather(*(requests.claim(number, NOON) for _ in range(3)))
-    assert [request.claimed.address for request in due if request] == ["person1@example.org"]
+    due = await asyncio.gather(*(requests.claim(number, NOON) for _ in range(3)), return_exceptions=True)
+    assert [one.claimed.address for one in due if isinstance(one, DueRequest)] == ["person1@example.org"]
+    assert sum(isinstance(one, RequestInHand) for one in due) == 2
     with pytest.raises(AlreadyExists, match="good until 2026-03-09 12:00 UTC"):
         await requests.open(a_question(), NOON, WEEK)
     assert await requests.open(a_question(purpose=Purpose.TRACKING), NOON, WEEK) != number
@@ -54,6 +55,29 @@ async def test_a_request_given_back_is_claimed_again_until_it_expires(requests: 
     assert await requests.claim(number, NOON)
     await requests.give_back(number)
     assert await requests.claim(number, NOON + WEEK) is None
+
+
+async def test_a_request_whose_process_died_is_claimed_once_more_and_no_third_time(
+    requests: ConsentRequestStore,
+) -> None:
+    number = await requests.open(a_question(), NOON, WEEK)
+    assert await requests.claim(number, NOON)
+    with pytest.raises(RequestInHand):
+        await requests.claim(number, NOON + HAND_OVER_LIMIT - timedelta(seconds=1))
+    again = await requests.claim(number, NOON + HAND_OVER_LIMIT)
+    assert again is not None
+    assert again.claimed.dated_at == NOON  # the same mail, should it have arrived
+    assert await requests.claim(number, NOON + 2 * HAND_OVER_LIMIT) is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.IN_DOUBT])
+async def test_a_request_that_has_an_answer_is_never_claimed_again(
+    requests: ConsentRequestStore, verdict: Verdict
+) -> None:
+    number = await requests.open(a_question(), NOON, WEEK)
+    await requests.claim(number, NOON)
+    await requests.record(number, verdict)
+    assert await requests.claim(number, NOON + HAND_OVER_LIMIT) is None
 
 
 @pytest.mark.parametrize(("key", "error", "says"), [

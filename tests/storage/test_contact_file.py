@@ -16,7 +16,7 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.records import BadRow
-from serienmail.storage.tables import contact
+from serienmail.storage.tables import contact, contact_address
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -275,3 +275,19 @@ async def test_a_missing_file_is_refused(store: ContactStore, file: Path) -> Non
     _write(file, b"Nr\n1\n")
     with pytest.raises(ImportFailed, match="mapping file can't be opened"):
         await import_contacts(store, file, file.with_suffix(".toml"))
+
+
+async def test_of_several_columns_of_addresses_the_first_in_the_mapping_is_preferred(
+    store: ContactStore, file: Path, database: Database
+) -> None:
+    rows = "1;ida@work.example;ida@home.example\n2;;jan@home.example\n3;nobody;\n4;a@work.example;a@home.example\n"
+    mapping = '[fields]\nkey = "Nr"\nemail = ["Privat", "Arbeit"]\n'
+    sample = await _sample(store, file, f"Nr;Arbeit;Privat\n{rows}", mapping)
+    used = ["ida@home.example", "jan@home.example", "nobody", "a@home.example"]
+    assert [fields["email"] for fields in sample] == used
+    turned = '[fields]\nkey = "Nr"\nemail = ["Arbeit", "Privat"]\n'
+    assert await _import(store, file, f"Nr;Arbeit;Privat\n{rows}", turned) == ImportReport(4, 0, 2, 2, ())
+    assert await _import(store, file, f"Nr;Arbeit;Privat\n{rows}", turned) == ImportReport(4, 0, 0, 4, ())
+    async with database.read() as connection:
+        others = (await connection.execute(select(contact_address.c.address_key))).scalars()
+        assert sorted(others) == ["a@home.example", "ida@home.example"]

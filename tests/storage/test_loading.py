@@ -19,6 +19,7 @@ from serienmail.domain.selection import Selection
 from serienmail.storage.contact_file import import_contacts
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
+from serienmail.storage.deliveries import DeliveryList
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.tables import contact, delivery, suppression
@@ -241,3 +242,21 @@ async def test_the_database_itself_refuses_two_rows_of_a_stage_with_one_address(
             await connection.execute(same)
     async with database.write() as connection:
         await connection.execute(same.values(state="excluded"))
+
+
+async def test_who_shares_any_address_with_somebody_else_is_a_duplicate(database: Database) -> None:
+    people = [
+        a_contact(1, email="ida@work.example", other_addresses=("ida@home.example",)),
+        a_contact(2, email="ida@home.example"),
+        a_contact(3, email="ida@mobile.example", other_addresses=("ida@home.example",)),
+        a_contact(4),
+        a_contact(5, email="jan@work.example", opt_in=False, other_addresses=("person4@example.org",)),
+    ]
+    ledger = await an_open_stage(database, people)
+    duplicate = "excluded:duplicate"
+    assert await states(database) == ["pending", duplicate, duplicate, "pending", "excluded:no_opt_in"]
+    stories = await DeliveryList(database).stories("autumn")
+    assert [story.why for story in stories][1:3] == ["duplicate of 1"] * 2
+    assert await ledger.reopen(KEY, True) == 0
+    await ContactStore(database).save([a_contact(3, email="jan@example.org")])
+    assert await ledger.reopen(KEY, True) == 1

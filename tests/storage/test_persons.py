@@ -1,6 +1,7 @@
 """A person's data is handed out complete, and erased without a trace but a keyed hash."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,22 +9,31 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlmodel import SQLModel
 
+from serienmail.domain.consent import Purpose
+from serienmail.domain.contact import FieldType
 from serienmail.domain.criteria import where
-from serienmail.domain.delivery import HAND_OVER_LIMIT, Answer, StageKey, Verdict, outcome
+from serienmail.domain.delivery import HAND_OVER_LIMIT, Answer, MailRef, StageKey, Verdict, outcome
+from serienmail.domain.erasure import ERASED
 from serienmail.domain.errors import CommandRefused
+from serienmail.domain.feedback import Feedback, Happening, Severity
+from serienmail.domain.filters import Filter
 from serienmail.domain.selection import Selection
 from serienmail.domain.suppression import AddressHash, Suppression, SuppressionReason
-from serienmail.storage.contacts import ContactStore
+from serienmail.storage.consent_requests import ConsentRequestStore, Question
+from serienmail.storage.contacts import Attribute, ContactStore
 from serienmail.storage.crm_tables import activity, triggered
 from serienmail.storage.database import Database
+from serienmail.storage.feedback import FeedbackStore
+from serienmail.storage.filters import FilterStore
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.persons import Erased, PersonStore
 from serienmail.storage.selections import SelectionStore
 from serienmail.storage.suppressions import SuppressionStore
-from serienmail.storage.tables import consent_request, delivery, event, suppression
+from serienmail.storage.tables import consent_request, contact, copy, delivery, event, suppression, visit
 from serienmail.storage.tracking import Tracking
+from serienmail.storage.work_lists import WorkListStore
 from tests.builders import KEY, NOON, a_contact, a_job, a_load, a_person_opens, an_open_stage, an_order, claim, states
 
 HASH = AddressHash(b"k" * 32)
@@ -58,7 +68,16 @@ async def everywhere(database: Database) -> Ledger:
     }  # fmt: skip
     async with database.write() as connection:
         await connection.execute(insert(consent_request).values(asked))
-    await SelectionStore(database).save(Selection(where("email").eq(ADDRESS) | where("key").in_("crm-4711", "2")))
+    await in_what_people_picked(database)
+    bounce = Feedback(
+        id="1", kind=Happening.BOUNCED, at=NOON, mail=MailRef(1, 0, 1), severity=Severity.SOFT, detail=f"<{ADDRESS}>"
+    )
+    unmatched = replace(bounce, id="2", mail=None, detail=f"<{WANDA.email}> is unknown")
+    await FeedbackStore(database, patience=3).record([bounce, unmatched])
+    async with database.write() as connection:
+        asked_for = {"id": "v", "mass_mail_id": "autumn", "stage": 0, "seq": 1, "at": NOON, "link": 0}
+        seen = {"method": "GET", "network": "hash", "agent": "Wanda's own browser", "scanner": False}
+        await connection.execute(insert(visit).values(asked_for | seen))
     by_hand = Suppression(address_key=ADDRESS, topic="Beer", reason=SuppressionReason.BY_HAND, since=NOON)
     await SuppressionStore(database, HASH).add([by_hand], NOON)
     beside = {
@@ -70,6 +89,22 @@ async def everywhere(database: Database) -> Ledger:
         await connection.execute(insert(activity).values(beside))
         await connection.execute(insert(triggered), [set_off, set_off | {"seq": 2}])
     return ledger
+
+
+async def in_what_people_picked(database: Database) -> None:
+    """By hand, by name, on a list, in a fixed selection, in a filter; and her mail was shown to an employee."""
+    by_name = where("last_name").eq("Wunderlich") | where("hobby").contains("wunder")
+    by_hand = where("email").eq(ADDRESS) | where("key").in_("crm-4711", "2")
+    await ContactStore(database).learn([Attribute("hobby", FieldType.TEXT)])
+    selections = SelectionStore(database)
+    await selections.fix(await selections.save(Selection(by_hand | by_name, removed=where("key").eq("crm-4711"))))
+    await FilterStore(database).save(Filter("vip", by_name | where("company").starts_with("Wunder")))
+    lists = WorkListStore(database)
+    await lists.create("fair")
+    await lists.add_keys("fair", ["crm-4711", "z"], "contact")
+    async with database.write() as connection:
+        shown = {"mass_mail_id": "autumn", "user": "anna", "contact_id": 1, "state": "pending"}
+        await connection.execute(insert(copy).values(shown))
 
 
 async def traces(database: Database) -> list[tuple[str, str]]:
@@ -86,15 +121,16 @@ async def test_nothing_in_any_table_tells_of_an_erased_person(database: Database
     await everywhere(database)
     planted = {table for table, _ in await traces(database)}
     assert planted == {
-        "activity", "contact", "consent", "consent_request", "delivery", "event", "selection", "suppression",
+        "activity", "contact", "consent", "consent_request", "delivery", "event", "feedback", "saved_filter",
+        "selection", "suppression", "visit", "work_list_member",
     }  # fmt: skip
     persons = PersonStore(database, HASH)
-    assert await persons.erase(ADDRESS, "root", LATER) == Erased(contacts=1, mails=3, consents=3, selections=1)
+    assert await persons.erase(ADDRESS, "root", LATER) == Erased(1, mails=3, consents=3, places=3, criteria=2)
     assert await traces(database) == []
     async with database.read() as connection:
         assert (await connection.execute(select(suppression.c.address_key))).scalars().all() == [HASH(ADDRESS)]
         assert (await connection.execute(select(triggered.c.seq))).scalars().all() == [2]  # the other's
-    assert await persons.erase(ADDRESS, "root", LATER) == Erased(0, 0, 0, 0)
+    assert await persons.erase(ADDRESS, "root", LATER) == Erased(0, 0, 0, 0, 0)
     assert await traces(database) == []
 
 
@@ -170,8 +206,58 @@ async def test_an_export_has_everything_that_an_erasure_takes(database: Database
     assert [row["purpose"] for row in known["consents"]] == ["mass_mail", "tracking", "mass_mail"]
     assert [row["purpose"] for row in known["consent_requests"]] == ["tracking"]
     assert [row["mass_mail_id"] for row in known["mails"]] == ["autumn", "due", "wine"]
-    assert [row["kind"] for row in known["events"]] == ["opened", "unsubscribed", "late_reply"]
     assert [(row["subject"], row["note"]) for row in known["activities"]] == [("Wanda", ADDRESS)]
     assert [row["trigger"] for row in known["triggered"]] == ["opened"]
+    assert [row["kind"] for row in known["events"]] == ["opened", "unsubscribed", "late_reply", "bounced"]
+    assert "fair" in {row["list"] for row in known["work_lists"]}
     nobody = await PersonStore(database, HASH).export("nobody@example.org")
     assert not any(nobody.values())
+
+
+async def test_what_others_are_called_too_stays_in_criteria(database: Database) -> None:
+    await ContactStore(database).save([WANDA, a_contact(2, last_name="Wunderlich", company="Amt")])
+    filters = FilterStore(database)
+    asked = where("last_name").eq("Wunderlich") & where("first_name").eq("Wanda") & where("key").ne("crm-4711")
+    await filters.save(Filter("family", asked))
+    await filters.save(Filter("leads", asked, "lead"))
+    assert (await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)).criteria == 2
+    family, leads = await filters.all()
+    left = where("last_name").eq("Wunderlich") & where("first_name").eq(ERASED) & where("key").ne(ERASED)
+    assert family.criterion == left
+    of_leads = where("last_name").eq(ERASED) & where("first_name").eq(ERASED) & where("key").ne("crm-4711")
+    assert leads.criterion == of_leads  # a lead's number is another's
+
+
+async def test_another_module_s_record_with_the_same_number_is_somebody_else(database: Database) -> None:
+    contacts, lists = ContactStore(database, HASH), WorkListStore(database)
+    await contacts.save([WANDA])
+    await contacts.save([a_contact(1, key=WANDA.key)], module="lead")
+    await lists.create("leads", "lead")
+    await lists.add_keys("leads", [WANDA.key], "lead")
+    assert await PersonStore(database, HASH).erase(ADDRESS, "root", LATER) == Erased(1, 0, 2, 0, 0)
+    assert await lists.keys("leads") == [WANDA.key]
+    assert len((await PersonStore(database, HASH).export("person1@example.org"))["consents"]) == 2
+
+
+async def test_the_link_of_an_erased_person_s_request_confirms_nobody_s_consent(database: Database) -> None:
+    await ContactStore(database, HASH).save([WANDA])
+    requests = ConsentRequestStore(database)
+    asked = Question(contact_key=WANDA.key, purpose=Purpose.MASS_MAIL, template="ask@1", account="main", by="anna")
+    async with database.write() as connection:
+        await connection.execute(update(contact).values(opt_in=False))
+    number = await requests.open(asked, NOON, timedelta(days=7))
+    await PersonStore(database, HASH).erase(ADDRESS, "root", LATER)
+    await ContactStore(database, HASH).save([a_contact(2, key=WANDA.key, opt_in=False)])
+    assert await requests.open(asked, LATER, timedelta(days=7)) != number
+    assert await requests.confirm(number, LATER) is None
+
+
+async def test_a_person_is_erased_with_all_addresses_by_any_of_them(database: Database) -> None:
+    contacts, other = ContactStore(database, HASH), "frau@wunder.example"
+    await contacts.save([replace(WANDA, other_addresses=(other,)), a_contact(2)])
+    persons = PersonStore(database, HASH)
+    assert [row["address_key"] for row in (await persons.export(ADDRESS))["addresses"]] == [other]
+    assert (await persons.erase(other, "root", LATER)).contacts == 1
+    assert await traces(database) == []
+    await contacts.save([WANDA])
+    assert (await RecipientStore(database).preview(a_load())).counts.excluded == {"suppressed": 1}

@@ -11,7 +11,19 @@ from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.tables import delivery, suppression
 from serienmail.storage.tracking import Tracking
-from tests.builders import KEY, NOON, a_contact, a_job, a_load, a_person_opens, an_open_stage, claim, rows, states
+from tests.builders import (
+    KEY,
+    NOON,
+    a_contact,
+    a_job,
+    a_ledger,
+    a_load,
+    a_person_opens,
+    an_open_stage,
+    claim,
+    rows,
+    states,
+)
 
 
 async def answered(ledger: Ledger, *verdicts: Verdict) -> None:
@@ -100,6 +112,18 @@ async def test_what_the_author_left_out_stays_out(database: Database) -> None:
     await recipients.exclude(KEY, [3], Exclusion.PLACEHOLDER_MISSING)
     assert await ledger.reopen(KEY, True) == 1
     assert await states(database) == ["excluded:removed_by_hand", "excluded:ignored", "pending"]
+
+
+async def test_who_was_over_the_limit_has_a_turn_and_no_more_at_once_than_the_limit(database: Database) -> None:
+    ledger = await an_open_stage(database, 5)
+    await RecipientStore(database, limit=2).limit(KEY)
+    await answered(ledger, Verdict.ACCEPTED, Verdict.FAILED)
+    again = a_ledger(database, most_recipients=2)
+    assert await again.reopen(KEY, True) == 2
+    assert await states(database) == ["sent", "pending", "pending", "excluded:over_limit", "excluded:over_limit"]
+    await answered(ledger, Verdict.ACCEPTED, Verdict.ACCEPTED)
+    assert await again.reopen(KEY, True) == 2
+    assert await states(database) == ["sent", "sent", "sent", "pending", "pending"]
 
 
 async def test_a_row_ever_in_doubt_is_never_due_again_whatever_its_state(database: Database) -> None:
