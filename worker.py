@@ -19,6 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.consents import ConsentActivities
 from activities.copies import CopyActivities
+from activities.crm import CrmActivities
 from activities.failures import PrivateFailures
 from activities.loading import LoadingActivities
 from activities.mailboxes import MailboxActivities
@@ -66,6 +67,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
     stages = StageActivities(services.ledger, services.evidence)
     records = RecordActivities(services.mass_mails)
     mailboxes = MailboxActivities(services.mailboxes, services.feedback)
+    crm = CrmActivities(services.activities)
     triggers = TriggerActivities(services.triggers, services.hooks)
     return Worker(
         client,
@@ -91,6 +93,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             records.create_order,
             records.record_status,
             mailboxes.read_mailbox,
+            crm.keep_in_crm,
             triggers.carry_out_trigger,
             triggers.tell_hook,
         ],

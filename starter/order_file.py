@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import Criterion
+from serienmail.domain.crm_record import CrmRecord
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import resolved
 from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, Of, OnMissing
 from serienmail.domain.trigger import Trigger
+from starter.crm_record import WrittenCrmRecord, read_crm_record
 from starter.letter import KEYS as LETTER_KEYS
 from starter.letter import Letter, compose, read_letter
 from starter.toml_file import Table, read_toml
@@ -25,7 +27,7 @@ T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "stop_on_reply",
     "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
-    "follow_up", "trigger", *LETTER_KEYS,
+    "follow_up", "trigger", "crm", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "on", "ignore", "trigger")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -73,6 +75,7 @@ class OrderFile:
     letter: Letter = field(default_factory=Letter)
     in_doubt: InDoubt = InDoubt.HOLD
     triggers: tuple[Trigger, ...] = ()
+    crm: WrittenCrmRecord = field(default_factory=WrittenCrmRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         letter=read_letter(table, folder),
         in_doubt=_or(table.choice("in_doubt", InDoubt), InDoubt.HOLD),
         triggers=read_triggers(table),
+        crm=read_crm_record(table),
     )
     if file.everyone and file.recipients is not None:
         raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
@@ -161,6 +165,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
         as_of=file.as_of,
         in_doubt=file.in_doubt,
         triggers=file.triggers,
+        crm=await store_crm_record(mails, file.crm),
     )
     return await compose(mails.services, order, file.letter)
 
@@ -192,6 +197,12 @@ async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowU
             )
         )
     return tuple(follow_ups)
+
+
+async def store_crm_record(mails: "MassMails", written: WrittenCrmRecord) -> CrmRecord:
+    """As the order has it; the criterion for linked records is stored."""
+    await _check(mails, "crm: linked", written.linked, written.module)
+    return await written.stored(mails)
 
 
 def default_id(name: str, today: datetime) -> str:

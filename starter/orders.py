@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from activities.checks import faulty
+from serienmail.domain.crm_record import CrmRecord, proposed_subject
 from serienmail.domain.delivery import Counts
 from serienmail.domain.errors import ChecksFailed, InvalidOrder, NotFound, SerienmailError, TemplateFault
 from serienmail.domain.exclusion import Exclusion
@@ -52,7 +53,17 @@ class Prepared:
 async def pinned(services: Services, order: MassMail) -> MassMail:
     """The order with the newest revision wherever it names a template only; NotFound for an unknown one."""
     rules = [replace(rule, template=str(await sendable(services, rule.template))) for rule in order.follow_ups]
-    return replace(order, template=str(await sendable(services, order.template)), follow_ups=tuple(rules))
+    template = str(await sendable(services, order.template))
+    crm = await _with_subject(services, order.crm, template)
+    return replace(order, template=template, follow_ups=tuple(rules), crm=crm)
+
+
+async def _with_subject(services: Services, record: CrmRecord, template: str) -> CrmRecord:
+    """The CRM's record with the subject that the mail suggests, if it has none of its own."""
+    if not record.is_kept or record.subject:
+        return record
+    mail = await services.templates.get(TemplateRef.parse(template))
+    return replace(record, subject=proposed_subject(mail.subject))
 
 
 async def sendable(services: Services, name: str) -> TemplateRef:
@@ -76,10 +87,10 @@ async def prepare(services: Services, order: MassMail, now: datetime | None = No
         await check_due(services, order, now)
     with _noted(wrong):
         await check_installed(services, order)
-    for rule in order.follow_ups:
-        if rule.ignore is not None:
+    for named in (order.crm.linked, *(rule.ignore for rule in order.follow_ups)):
+        if named is not None:
             with _noted(wrong):
-                await services.selections.chosen(rule.ignore)
+                await services.selections.chosen(named)
     prepared = Prepared(order, Counts(), {})
     if await _can_be_written(services, order, wrong):  # else every recipient would be found wanting
         with _noted(wrong):

@@ -88,6 +88,11 @@ class Table:
         except InvalidOrder as error:
             raise InvalidOrder(f"'{self._where}{key}': {error}") from None
 
+    def table(self, key: str, known: Collection[str]) -> "Table | None":
+        """The one written as ``[key]``."""
+        found = self._value(key, dict, f"a table; write it under [{key}]")
+        return None if found is None else Table(found, known, f"{self._where}{key}: ")
+
     def tables(self, key: str, known: Collection[str], name: str) -> list["Table"]:
         """Those written as ``[[key]]``; refusals call them by this name and their number."""
         found = self._content.get(key, [])

@@ -18,7 +18,6 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.copies import CopyActivities
     from activities.loading import LoadingActivities
     from activities.records import RecordActivities
     from activities.stages import Reopening, Resolving, StageActivities, StageStart
@@ -36,14 +35,13 @@ from serienmail.domain.commands import (
     SendAgain,
     Stop,
 )
-from serienmail.domain.copies import CopyJob
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.errors import LedgerWentBack
 from serienmail.domain.loading import first_load, follow_up_load
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status, state_at_the_end
-from workflows import names, options, progress
+from workflows import afterwards, names, options, progress
 from workflows.delivery import DeliveryRun, DeliveryWorkflow
 from workflows.draining import cancel_all, drained, ended
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
@@ -179,7 +177,7 @@ class MassMailWorkflow:
         await self._deliver(stage)
         self._campaign.ended = workflow.now()
         if self._campaign.order.copies:
-            await self._send_copies()
+            await afterwards.send_copies(self._campaign.order)
 
     def _reads_again(self, stage: StageRun) -> bool:
         """Filters and lists are asked again when it is due, if it had to wait for that and the order wants it."""
@@ -200,12 +198,6 @@ class MassMailWorkflow:
             raise _Halted(loaded.problem)
         self._campaign.loaded, self._campaign.loaded_at = load.revision, asked_at
         self._campaign.enter(stage, Phase.WAITING)
-
-    async def _send_copies(self) -> None:
-        order = self._campaign.order
-        job = CopyJob(order.id, order.created_by, order.template, order.account)
-        what = options.sending("sends the copies", StageKey(order.id, 0))
-        await drained(workflow.start_activity_method(CopyActivities.send_copies, job, **what))
 
     async def _came_due(self, stage: StageRun) -> bool:
         """True when its time has come; False if an edit came before."""
@@ -287,6 +279,8 @@ class MassMailWorkflow:
             await ended(workflow.start_child_workflow(FollowUpWorkflow.run, follow_up, **child))
         else:
             await ended(workflow.start_child_workflow(DeliveryWorkflow.run, run, **child))
+        if order.crm.is_kept:
+            await afterwards.keep_in_crm(order, run.key)
 
     async def _finish(self) -> None:
         """Follow up; then finished by itself if everybody got it, else by hand; send again as often as wanted."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any, Literal
 
+from serienmail.domain.crm_record import CrmRecord
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import Audience, FollowUp, InDoubt, MassMail, OnMissing, check_future, check_order
 from serienmail.domain.rights import Users
@@ -29,6 +30,7 @@ class Edit:
     on_missing: OnMissing | None = None
     in_doubt: InDoubt | None = None
     triggers: tuple[Trigger, ...] | None = None
+    crm: CrmRecord | None = None
 
     def apply(self, order: MassMail) -> MassMail:
         """The order with this edit."""

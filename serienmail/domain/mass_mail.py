@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ParamSpec
 
+from serienmail.domain.crm_record import CrmRecord, check_crm_record
 from serienmail.domain.errors import ChecksFailed, InvalidOrder
 from serienmail.domain.local_time import first_moment
 from serienmail.domain.template import TemplateRef
@@ -114,6 +115,7 @@ class MassMail:
     as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
     in_doubt: what to do about mails whose answer was never seen.
     triggers: what the mass mail's recipients set off; follow-ups have their own.
+    crm: what the CRM keeps of it.
     """
 
     id: str
@@ -134,6 +136,7 @@ class MassMail:
     as_of: AsOf = AsOf.DUE
     in_doubt: InDoubt = InDoubt.HOLD
     triggers: tuple[Trigger, ...] = ()
+    crm: CrmRecord = CrmRecord()  # noqa: RUF009  # it is frozen
 
     @property
     def begins(self) -> datetime | None:
@@ -153,6 +156,7 @@ def check_order(order: MassMail, now: datetime) -> None:
         problems += _refused(check_future, order.due, now)
     for triggers in (order.triggers, *(rule.triggers for rule in order.follow_ups)):
         problems += _refused(check_triggers, triggers, measured=order.measured)
+    problems += _refused(check_crm_record, order.crm)
     for number, follow_up in enumerate(order.follow_ups, start=1):
         problems += _problems_of_follow_up(number, follow_up, now)
     if len(problems) > 1:

@@ -1,19 +1,29 @@
 """Activities in the CRM: mass mails people got, notes, tasks and calls."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.activity import Activity, Kind
 from serienmail.domain.contact import CONTACTS
+from serienmail.domain.crm_record import CrmJob, Extent, Reminder
+from serienmail.domain.states import DeliveryState
 from serienmail.storage.crm_tables import activity
 from serienmail.storage.database import Database
-from serienmail.storage.tables import contact
+from serienmail.storage.rows import rows_of
+from serienmail.storage.selections import SelectionStore
+from serienmail.storage.suppressions import hold_off_erasures
+from serienmail.storage.tables import contact, delivery
 
 MOST_SHOWN = 1_000
 BETWEEN = ","
 """User ids that one activity is assigned to."""
+NOBODY = 0
+"""In place of a contact's id."""
 
 
 class ActivityStore:
@@ -21,6 +31,26 @@ class ActivityStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._selections = SelectionStore(database)
+
+    async def keep(self, job: CrmJob, now: datetime) -> int:
+        """Write a stage's record, in one transaction in the database alone; how many activities are new.
+
+        For those who have got the mail by now. What is kept already stays as it is.
+        """
+        linked = await self._selections.chosen(job.record.linked) if job.record.linked else None
+        async with self._database.write() as connection:
+            await hold_off_erasures(connection)
+            entry = _mass_mail(job, now)
+            kept = 0
+            if job.record.activities is not Extent.NONE:
+                kept += await _insert(connection, entry, _beside(job))
+            if linked is not None:
+                records = select(contact.c.id).where(linked.condition, _is_sent(job))
+                kept += await _insert(connection, entry, records)
+            if job.record.reminder and job.key.stage == 0:
+                kept += await _insert(connection, _reminder(job, job.record.reminder, now), select(literal(NOBODY)))
+            return kept
 
     async def list(
         self,
@@ -43,6 +73,61 @@ class ActivityStore:
         async with self._database.read() as connection:
             rows = await connection.execute(asked.order_by(activity.c.id.desc()).limit(most))
             return [_activity(row) for row in rows.mappings()]
+
+
+def _beside(job: CrmJob) -> Select[Any]:
+    """The contacts who get an entry, or nobody in particular."""
+    if job.record.activities is Extent.ONE:
+        return select(literal(NOBODY)).where(_is_sent(job))
+    return select(delivery.c.contact_id).where(_sent(job), delivery.c.contact_id != NOBODY)
+
+
+def _sent(job: CrmJob) -> ColumnElement[bool]:
+    return and_(rows_of(job.key), delivery.c.state == DeliveryState.SENT)
+
+
+def _is_sent(job: CrmJob) -> ColumnElement[bool]:
+    return exists().where(_sent(job))
+
+
+async def _insert(connection: AsyncConnection, entry: Mapping[str, Any], beside: Select[Any]) -> int:
+    """The same entry beside all of these; how many weren't there."""
+    given = beside.subquery()
+    same = [literal(value, activity.c[name].type).label(name) for name, value in entry.items()]
+    rows = select(given.c[0], *same).where(given.c[0].is_not(None))  # SQLite reads ON CONFLICT as a join without WHERE
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(activity).from_select(["contact_id", *entry], rows).on_conflict_do_nothing()
+    return int((await connection.execute(new)).rowcount)
+
+
+def _mass_mail(job: CrmJob, now: datetime) -> dict[str, Any]:
+    return _entry(job, now) | {
+        "origin": f"mass_mail/{job.key.mass_mail_id}/{job.key.stage}",
+        "kind": Kind.MASS_MAIL.value,
+        "subject": job.record.subject,
+    }
+
+
+def _reminder(job: CrmJob, reminder: Reminder, now: datetime) -> dict[str, Any]:
+    return _entry(job, now) | {
+        "origin": f"reminder/{job.key.mass_mail_id}",
+        "kind": Kind.REMINDER.value,
+        "subject": reminder.subject or job.record.subject,
+        "due_at": now + reminder.after,
+    }
+
+
+def _entry(job: CrmJob, now: datetime) -> dict[str, Any]:
+    return {
+        "mass_mail_id": job.key.mass_mail_id,
+        "stage": job.key.stage,
+        "note": "",
+        "type": "",
+        "assigned": BETWEEN.join(job.assigned),
+        "status": "",
+        "priority": "",
+        "created_at": now,
+    }
 
 
 _AS_STORED = (

@@ -80,6 +80,8 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
         say(f"{strange} have a time zone that doesn't exist, and count as having none.")
     for number, rule in enumerate(order.follow_ups, start=1):
         say(f"Follow-up {number} ({words(rule.audience)}, {rule.when}): {rule.template}")
+    if order.crm.is_kept:
+        say(f"The CRM keeps {order.crm.words}.")
     say()
     say_table(["recipients", ""], recipient_rows(prepared), numbers=[1])
     if not order.opted_in_only:

@@ -14,7 +14,7 @@ from starter.commands.calling import By, Json, MassMailId, command, open_mass_ma
 from starter.commands.starting import Due, exclusive
 from starter.commands.terminal import say, say_json, words
 from starter.letter import compose
-from starter.order_file import OrderFile, read_order, store_follow_ups, store_recipients
+from starter.order_file import OrderFile, read_order, store_crm_record, store_follow_ups, store_recipients
 from starter.toml_file import read_moment
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
         "on_missing": file.on_missing,
         "in_doubt": file.in_doubt,
         "triggers": file.triggers,
+        "crm": await store_crm_record(mails, file.crm),
     }
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from serienmail.domain.activity import NewCall, NewTask, Priority
 from serienmail.domain.criteria import InFilter, InList, where
+from serienmail.domain.crm_record import CrmRecord, Extent, Reminder
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import AsOf, Audience, InDoubt, OnMissing
 from serienmail.domain.trigger import FieldUpdate, On, Trigger
+from starter.crm_record import WrittenCrmRecord
 from starter.order_file import FollowUpEntry, OrderFile, Overrides, default_id, order_of, read_order
 from starter.template_file import read_template
 
@@ -86,9 +88,25 @@ def test_triggers_stand_in_the_order_and_in_its_follow_ups() -> None:
     assert order.follow_ups[0].triggers == (Trigger(on=On.BOUNCED, updates=(FieldUpdate("city", "Ulm"),)),)
 
 
+def test_an_order_says_what_the_crm_keeps() -> None:
+    text = (
+        "[crm]\nactivities = 'each'\nsubject = 'Autumn'\nlinked = {field = 'key', op = 'eq', value = 'D-7'}\n"
+        "linked_module = 'deal'\nemployees = ['anna', 'carla']\nreminder_days = 30\nreminder_subject = 'Ask'\n"
+    )
+    reminder = Reminder(after=timedelta(days=30), subject="Ask")
+    record = CrmRecord(activities=Extent.EACH, subject="Autumn", employees=("anna", "carla"), reminder=reminder)
+    assert order_of(tomllib.loads(text)).crm == WrittenCrmRecord(
+        record=record, linked=where("key").eq("D-7"), module="deal"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "gist"),
     [
+        ("crm = 'each'", "'crm' must be a table; write it under [crm]"),
+        ("[crm]\nactivity = 'one'", "no key 'crm: activity'; did you mean 'activities'?"),
+        ("[crm]\nactivities = 'all'", "'crm: activities' can't be 'all'; choose one of none, one, each"),
+        ("[crm]\nreminder_subject = 'a'", "A reminder needs a time; write reminder_days"),
         ("[[trigger]]\nlink = 'a'", "A trigger needs an event; write on = one of opened, clicked, bounced"),
         ("[[trigger]]\non = 'sent'", "'trigger 1: on' can't be 'sent'"),
         ("[[trigger]]\non = 'opened'\ntask = [{subjekt = 'a'}]", "no key 'trigger 1: task 1: subjekt'; did you mean"),
