@@ -9,6 +9,7 @@ import typer
 
 from serienmail.domain.errors import SerienmailError
 from starter.commands import (
+    actions,
     activities,
     consents,
     contacts,
@@ -41,6 +42,7 @@ app = typer.Typer(
 for commands in (contacts, trying, starting, looking, activities, reporting, statistics, steering, environment):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(templates.app)
+app.add_typer(actions.app)
 app.add_typer(schedule.app)
 app.add_typer(suppressions.app)
 app.add_typer(people.app)

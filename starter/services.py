@@ -15,6 +15,7 @@ from serienmail.settings import Settings
 from serienmail.storage.activities import ActivityStore
 from serienmail.storage.audit import AuditStore
 from serienmail.storage.consent_requests import ConsentRequestStore
+from serienmail.storage.contact_actions import ContactActionStore
 from serienmail.storage.contacts import ContactStore
 from serienmail.storage.copies import CopyStore
 from serienmail.storage.database import Database
@@ -66,6 +67,7 @@ class Services:
     visits: VisitStore
     triggers: TriggerStore
     activities: ActivityStore
+    contact_actions: ContactActionStore
     hooks: Hooks
     statistics: StatisticsStore
 
@@ -127,6 +129,7 @@ def wire(settings: Settings, database: Database) -> Services:
         visits=VisitStore(database, read_machine_list(settings.machine_list)),
         triggers=TriggerStore(database),
         activities=ActivityStore(database),
+        contact_actions=ContactActionStore(database),
         hooks=Hooks(settings.hooks),
         statistics=StatisticsStore(database),
     )

@@ -44,12 +44,13 @@ class ActivityStore:
             entry = _mass_mail(job, now)
             kept = 0
             if job.record.activities is not Extent.NONE:
-                kept += await _insert(connection, entry, _beside(job))
+                kept += await insert_beside(connection, entry, _beside(job))
             if linked is not None:
                 records = select(contact.c.id).where(linked.condition, _is_sent(job))
-                kept += await _insert(connection, entry, records)
+                kept += await insert_beside(connection, entry, records)
             if job.record.reminder and job.key.stage == 0:
-                kept += await _insert(connection, _reminder(job, job.record.reminder, now), select(literal(NOBODY)))
+                reminder = _reminder(job, job.record.reminder, now)
+                kept += await insert_beside(connection, reminder, select(literal(NOBODY)))
             return kept
 
     async def list(
@@ -90,7 +91,7 @@ def _is_sent(job: CrmJob) -> ColumnElement[bool]:
     return exists().where(_sent(job))
 
 
-async def _insert(connection: AsyncConnection, entry: Mapping[str, Any], beside: Select[Any]) -> int:
+async def insert_beside(connection: AsyncConnection, entry: Mapping[str, Any], beside: Select[Any]) -> int:
     """The same entry beside all of these; how many weren't there."""
     given = beside.subquery()
     same = [literal(value, activity.c[name].type).label(name) for name, value in entry.items()]

@@ -1,0 +1,71 @@
+"""Notes and tasks for a group of records."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from serienmail.domain.activity import Kind, TaskStatus
+from serienmail.domain.contact_action import ContactAction, check_group
+from serienmail.storage.activities import insert_beside
+from serienmail.storage.database import Database
+from serienmail.storage.selections import SelectionStore
+from serienmail.storage.suppressions import hold_off_erasures
+from serienmail.storage.tables import contact
+
+
+class ContactActionStore:
+    """Creates what actions order, in one transaction, once for each action's id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._selections = SelectionStore(database)
+
+    async def people(self, action: ContactAction) -> int:
+        """How many records it is for now. NotFound if the selection isn't stored."""
+        counted = select(func.count()).select_from(contact).where(await self._group(action))
+        async with self._database.read() as connection:
+            return int((await connection.execute(counted)).scalar_one())
+
+    async def create(self, action: ContactAction, now: datetime) -> int:
+        """How many notes and tasks are new. InvalidOrder if the group is empty, or too large for an action."""
+        group = await self._group(action)
+        async with self._database.write() as connection:
+            await hold_off_erasures(connection)
+            size = await connection.execute(select(func.count()).select_from(contact).where(group))
+            check_group(int(size.scalar_one()))
+            beside = select(contact.c.id).where(group)
+            return sum([await insert_beside(connection, entry, beside) for entry in _entries(action, now)])
+
+    async def _group(self, action: ContactAction) -> ColumnElement[bool]:
+        chosen = await self._selections.chosen(action.selection)
+        left_out = [~part for part in (chosen.ignored, chosen.removed) if part is not None]
+        return and_(chosen.condition, *left_out)
+
+
+def _entries(action: ContactAction, now: datetime) -> Iterator[dict[str, Any]]:
+    common = {"mass_mail_id": "", "stage": 0, "status": "", "priority": "", "created_at": now}
+    if note := action.note:
+        yield common | {
+            "origin": f"action/{action.id}/note",
+            "kind": Kind.NOTE.value,
+            "type": note.type,
+            "subject": note.subject,
+            "note": note.text,
+            "assigned": action.by,
+        }
+    if task := action.task:
+        starts_at = task.starts_at or now
+        yield common | {
+            "origin": f"action/{action.id}/task",
+            "kind": Kind.TASK.value,
+            "type": task.type,
+            "subject": task.subject,
+            "note": task.text,
+            "assigned": task.assignee or action.by,
+            "status": TaskStatus.NOT_STARTED.value,
+            "priority": task.priority.value,
+            "starts_at": starts_at,
+            "due_at": task.ends_at or starts_at,
+        }
