@@ -138,6 +138,7 @@ class MassMails:
             edit,
             template=edit.template and edited.template,
             follow_ups=None if edit.follow_ups is None else edited.follow_ups,
+            crm=edit.crm and edited.crm,  # with the subject that the mail suggests
         )
         return await self.submit(mass_mail_id, change)
 

@@ -8,13 +8,14 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.activity import Kind
+from serienmail.domain.commands import Edit
 from serienmail.domain.criteria import where
 from serienmail.domain.crm_record import CrmRecord, Extent, Reminder
 from serienmail.domain.errors import InvalidOrder, NotFound
 from serienmail.domain.states import MassMailState
 from serienmail.storage.database import Database
 from tests.builders import a_contact
-from tests.world import DAY, OWNER, World, follow_up, world_on
+from tests.world import DAY, HOUR, OWNER, World, follow_up, world_on
 
 EACH = CrmRecord(activities=Extent.EACH, reminder=Reminder(after=timedelta(days=30)))
 
@@ -53,6 +54,17 @@ async def test_who_gets_it_when_it_is_sent_again_is_added(world: World) -> None:
     await world.mails.send_again("again", by=OWNER)
     await world.until("again", MassMailState.FINISHED_AUTOMATICALLY)
     assert await kept(world, "again") == [("mass_mail", 0, "1"), ("mass_mail", 0, "2"), ("reminder", 0, "")]
+
+
+async def test_what_the_crm_keeps_can_be_edited_until_the_mass_mail_is_out(world: World) -> None:
+    await world.contacts(1)
+    await world.start("edited")
+    await world.until("edited", MassMailState.SCHEDULED)
+    status = await world.mails.edit("edited", Edit(by=OWNER, crm=CrmRecord(activities=Extent.ONE)))
+    assert status.order.crm.subject == "Autumn for …"
+    await world.skip("edited", HOUR)
+    await world.until("edited", MassMailState.FINISHED_AUTOMATICALLY)
+    assert await kept(world, "edited") == [("mass_mail", 0, "")]
 
 
 async def test_an_order_that_says_nothing_of_the_crm_leaves_nothing_there(world: World) -> None:
