@@ -14,12 +14,16 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
+from serienmail.domain.activity import NewTask
 from serienmail.domain.commands import Edit
+from serienmail.domain.crm_record import CrmRecord, Extent
 from serienmail.domain.states import MassMailState
+from serienmail.domain.trigger import On, Trigger, Triggered
 from starter.temporal_server import start_temporal
 from tests.mailing.smtp_server import listening
 from tests.workflows.slow_server import SlowServer
 from tests.world import DAY, HOUR, OWNER, World, an_account, follow_up, world_on
+from workflows.names import trigger_workflow_id
 
 FOLDER = Path(__file__).parent
 
@@ -33,11 +37,25 @@ async def record() -> None:
         async with environment, listening(server) as port:
             accounts = {"slow": an_account(port, connections=5)}
             async with world_on(environment, Path(folder), database_url, accounts=accounts) as world:
+                await world.contacts(8)
+                await _with_crm(world)
                 await _campaign(world, server)
 
 
+async def _with_crm(world: World) -> None:
+    """A mass mail that leaves activities, and what its first recipient sets off."""
+    opened = Trigger(on=On.OPENED, tasks=(NewTask(subject="Write to them"),))
+    await world.start("kept", due=None, triggers=(opened,), crm=CrmRecord(activities=Extent.EACH))
+    await world.mails.wait("kept")
+    await _write("kept-in-crm", world.workflow("kept"))
+    await world.opened(1)
+    await world.triggered()
+    set_off = world.mails.temporal.get_workflow_handle(trigger_workflow_id(Triggered("kept", 0, 1, opened.key)))
+    await set_off.result()
+    await _write("triggered", set_off)
+
+
 async def _campaign(world: World, server: SlowServer) -> None:
-    await world.contacts(8)
     campaign, first, second = world.workflow("campaign"), world.sending("campaign"), world.sending("campaign", epoch=2)
     order = await world.start("campaign", account="slow", follow_ups=(follow_up(1), follow_up(3)))
     await world.until("campaign", MassMailState.SCHEDULED)

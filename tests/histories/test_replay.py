@@ -12,6 +12,7 @@ from temporalio.worker import Replayer
 from workflows.delivery import DeliveryWorkflow
 from workflows.follow_up import FollowUpWorkflow
 from workflows.mass_mail import MassMailWorkflow
+from workflows.trigger import TriggerWorkflow
 
 HISTORIES = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("*.json"))}
 
@@ -19,13 +20,14 @@ HISTORIES = {path.stem: path.read_text() for path in sorted(Path(__file__).paren
 @pytest.mark.parametrize("name", HISTORIES)
 async def test_a_recorded_history_is_replayed(name: str) -> None:
     replayer = Replayer(
-        workflows=[MassMailWorkflow, DeliveryWorkflow, FollowUpWorkflow], data_converter=pydantic_data_converter
+        workflows=[MassMailWorkflow, DeliveryWorkflow, FollowUpWorkflow, TriggerWorkflow],
+        data_converter=pydantic_data_converter,
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(f"mass-mail/{name}", HISTORIES[name]))
 
 
 def test_the_histories_show_every_part_of_a_mass_mails_life() -> None:
-    lives = {"waiting", "edited", "stopped", "restarted", "sending", "following-up"}
+    lives = {"waiting", "edited", "stopped", "restarted", "sending", "following-up", "kept-in-crm", "triggered"}
     assert lives <= HISTORIES.keys()
 
 
