@@ -246,9 +246,12 @@ class MassMails:
         await tell_who_waits(self.temporal, account)
         return changed
 
-    async def repair(self) -> Sequence[str]:
-        """Bring back, stopped, every mass mail whose workflow was lost; their ids."""
-        return [listed.order.id for listed in await self.services.mass_mails.all() if await self._bring_back(listed)]
+    async def repair(self, by: str = "worker") -> Sequence[str]:
+        """Bring back, stopped, every mass mail whose workflow was lost; their ids. by: who asks for it."""
+        back = [listed.order.id for listed in await self.services.mass_mails.all() if await self._bring_back(listed)]
+        for mass_mail_id in back:
+            await self.services.audit.add("repair", by, mass_mail_id, after={"state": MassMailState.STOPPED})
+        return back
 
     async def _bring_back(self, listed: Listed) -> bool:
         if listed.state.is_final or _is_being_started(listed) or await self._is_running(listed.order.id):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ FIXED = Ports(temporal=7233, ui=8233, web=8080, inbox=1025)
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A running embedded environment. variables: what a process needs to work with it."""
+    """A running embedded environment. variables: what a process needs to work with it. parts: its own processes."""
 
     folder: Path
     settings: Settings
@@ -60,6 +61,7 @@ class Embedded:
     web_url: str
     ui_url: str
     variables: Mapping[str, str]
+    parts: Mapping[str, Process]
 
 
 @asynccontextmanager
@@ -85,13 +87,15 @@ async def embedded(
         settings = _settings(folder, web_url, sender.model_copy(update=local), mail)
         await _migrate(settings)
         variables = _configured(folder, settings, temporal_port)
-        web = ["-m", "web", "--port", str(web_port)]
-        await stack.enter_async_context(_process(web, folder / "web.log", variables))
-        await stack.enter_async_context(_process(["-m", "worker"], folder / "worker.log", variables))
+        commands = {"web": ["-m", "web", "--port", str(web_port)], "worker": ["-m", "worker"]}
+        parts = {
+            name: await stack.enter_async_context(_process(command, folder / f"{name}.log", variables))
+            for name, command in commands.items()
+        }
         await _until_healthy(web_url)
         mails = await stack.enter_async_context(MassMails.connect(settings, environment.client))
         ui_url = f"http://127.0.0.1:{ui_port}"
-        yield Embedded(folder, settings, environment, inbox, mails, web_url, ui_url, variables)
+        yield Embedded(folder, settings, environment, inbox, mails, web_url, ui_url, variables, parts)
 
 
 def _prepare(folder: Path, keep: bool) -> None:
@@ -158,7 +162,7 @@ def _free(port: int, purpose: str) -> int:
 
 
 @asynccontextmanager
-async def _process(arguments: list[str], log: Path, variables: Mapping[str, str]) -> AsyncIterator[None]:
+async def _process(arguments: list[str], log: Path, variables: Mapping[str, str]) -> AsyncIterator[Process]:
     """A process of this Python; it is told to end, and waited for."""
     with log.open("ab") as output:
         environment = {**_without_serienmail(os.environ), **variables}
@@ -166,7 +170,7 @@ async def _process(arguments: list[str], log: Path, variables: Mapping[str, str]
             sys.executable, *arguments, stdout=output, stderr=output, env=environment
         )
     try:
-        yield
+        yield process
     finally:
         if process.returncode is None:
             process.terminate()
@@ -211,4 +215,18 @@ async def _dev() -> None:
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        await ended.wait()
+        await until(ended, environment.parts)
+
+
+async def until(ended: asyncio.Event, parts: Mapping[str, Process]) -> None:
+    """Until it is ended; EnvironmentFault if a part ends by itself before."""
+    waiting = {asyncio.create_task(process.wait()): name for name, process in parts.items()}
+    asked = asyncio.create_task(ended.wait())
+    try:
+        done, _ = await asyncio.wait([asked, *waiting], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (asked, *waiting):
+            task.cancel()
+    if not ended.is_set():  # Ctrl-C reaches all of them at once
+        name = next(waiting[task] for task in done if task in waiting)
+        raise EnvironmentFault(f"The {name} process ended by itself; see {name}.log, then start all of it again.")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.commands import Phase, StageStatus
@@ -157,6 +158,15 @@ class World:
                     return
                 await asyncio.sleep(0.05)
 
+    async def until_recorded(self, by: str, act: str, about: str) -> None:
+        """Wait, in real time, until it is on record that somebody gave this command, and was obeyed."""
+        async with asyncio.timeout(30):
+            while True:
+                known = await self.services.audit.of(about)
+                if any((record.by, record.act, record.refused) == (by, act, "") for record in known):
+                    return
+                await asyncio.sleep(0.05)
+
     def received(self) -> Sequence[str]:
         """The envelope recipients of everything in the inbox, sorted."""
         return sorted(mail.recipient for mail in self.inbox.messages())
@@ -176,7 +186,8 @@ class World:
         client = self.mails.temporal
         while running := [entry async for entry in client.list_workflows("ExecutionStatus = 'Running'")]:
             for entry in running:
-                await client.get_workflow_handle(entry.id, run_id=entry.run_id).terminate()
+                with suppress(RPCError):  # it ended meanwhile
+                    await client.get_workflow_handle(entry.id, run_id=entry.run_id).terminate()
             await asyncio.sleep(0.05)
 
 

@@ -15,15 +15,27 @@ from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
 from serienmail.domain.errors import TemplateFault
+from serienmail.mailing.sandbox import LONGEST_OUTPUT
 
 _WORD = re.compile(r"serienmail(\d+)placeholder")
-_PLACEHOLDER = re.compile(rf"\{{\{{.*?\}}\}}|\{{%.*?%\}}|\{{#.*?#\}}|{_WORD.pattern}", re.DOTALL)
-_UNESCAPED = re.compile(r"\{[{%][^}]*(?:\|\s*safe\b|\bautoescape\b)")
-_HIDDEN = re.compile(rf"<!--{_WORD.pattern}-->|{_WORD.pattern}(?:=\"\")?")  # a bare attribute gets an empty value
-_COMMENT = re.compile(rf"<!--(?!{_WORD.pattern}-->).*?-->", re.DOTALL)
-_TAG_OR_WORD = re.compile(
-    rf"(<style.*?</style\s*>|<title.*?</title\s*>|<[^>]*>)|({_WORD.pattern})", re.DOTALL | re.IGNORECASE
+# What isn't closed goes on to the end, else each beginning would be looked through to the end, in vain.
+_PLACEHOLDER = re.compile(
+    rf"\{{\{{.*?(?:\}}\}}|\Z)|\{{%.*?(?:%\}}|\Z)|\{{#.*?(?:#\}}|\Z)|{_WORD.pattern}", re.DOTALL
 )
+_UNESCAPED = re.compile(r"\|\s*safe\b|\bautoescape\b")
+_HIDDEN = re.compile(rf"<!--{_WORD.pattern}-->|{_WORD.pattern}(?:=\"\")?")  # a bare attribute gets an empty value
+_COMMENT = re.compile(rf"<!--(?!{_WORD.pattern}-->).*?(?:-->|\Z)", re.DOTALL)
+_TAG_OR_WORD = re.compile(
+    rf"(<style.*?(?:</style\s*>|\Z)|<title.*?(?:</title\s*>|\Z)|<[^>]*(?:>|\Z))|({_WORD.pattern})",
+    re.DOTALL | re.IGNORECASE,
+)
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+_NOT_NESTED = frozenset((
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+    "p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "option",
+))  # fmt: skip
+"""Empty elements, and those that the next of their kind ends."""
+_DEEPEST = 500  # parsers overflow their stack, and end the process, at some thousand
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 _LAYOUT = {"align", "valign", "width", "height", "bgcolor", "border", "cellpadding", "cellspacing"}
@@ -35,6 +47,7 @@ _SCRIPT_IN_STYLE = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:
 
 def text_from_html(html: str) -> str:
     """The text of an HTML body, with its links as ``[words](address)`` and its placeholders."""
+    _check_extent(html)
     return _unseen(html, lambda words: get_text(words, ParserConfig(display_links=True)), comments=False).strip() + "\n"
 
 
@@ -57,6 +70,7 @@ def with_inline_styles(html: str) -> str:
     """
     if "<style" not in html.casefold():
         return html
+    _check_extent(html)
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
     try:
         return _unseen(html, inliner.inline)
@@ -69,8 +83,10 @@ def sanitised(html: str) -> str:
 
     TemplateFault if a placeholder would print what nobody has cleaned.
     """
-    if _UNESCAPED.search(html):
+    if any(_UNESCAPED.search(placeholder[0]) for placeholder in _PLACEHOLDER.finditer(html)):
         raise TemplateFault("a template from outside can't use 'safe' or 'autoescape'; take them out.")
+
+    _check_extent(html)
 
     def clean(words: str) -> str:
         kept = nh3.clean(
@@ -86,6 +102,17 @@ def sanitised(html: str) -> str:
         return _COMMENT.sub("", kept)
 
     return _unseen(with_inline_styles(html), clean)
+
+
+def _check_extent(html: str) -> None:
+    if len(html) > LONGEST_OUTPUT:
+        raise TemplateFault(f"the template has more than {LONGEST_OUTPUT:,} characters; shorten it.")
+    depth = 0
+    for closing, name in _TAG.findall(html):
+        if name.casefold() not in _NOT_NESTED:
+            depth = max(0, depth - 1) if closing else depth + 1
+        if depth > _DEEPEST:
+            raise TemplateFault(f"the template has more than {_DEEPEST} tags within each other; close them.")
 
 
 def _harmless(tag: str, attribute: str, value: str) -> str | None:

@@ -103,10 +103,10 @@ async def delete(mass_mail_id: MassMailId, by: By, stage: Stage = None, json: Js
 
 
 @command(app, "repair")
-async def repair(json: Json = False) -> None:
+async def repair(by: By, json: Json = False) -> None:
     """Bring back, stopped, every mass mail whose workflow was lost."""
     async with open_mass_mails() as mails:
-        ids = await mails.repair()
+        ids = await mails.repair(by)
     if json:
         say_json(ids)
     else:

@@ -1,5 +1,7 @@
 """HTML becomes text and text HTML, styles go where mail programs look for them, and placeholders survive it all."""
 
+from collections.abc import Callable
+
 import pytest
 
 from serienmail.domain.errors import TemplateFault
@@ -57,6 +59,17 @@ def test_a_foreign_page_loses_what_could_harm() -> None:
     for harm in ("script", "steal", "<!--", "<form", "<input", "iframe", "expression", "title", "link"):
         assert harm not in kept
     assert '<img src="x.png">' in kept
+
+
+@pytest.mark.parametrize("change", [sanitised, with_inline_styles, text_from_html])
+@pytest.mark.parametrize("start", ["<div>", "<b>", "<table><tr><td>"])
+def test_tags_within_each_other_without_end_are_refused(change: Callable[[str], str], start: str) -> None:
+    with pytest.raises(TemplateFault, match="more than 500 tags within each other"):
+        change("<style>p {color: red}</style>" + start * 20_000)
+
+
+def test_what_the_next_of_its_kind_ends_is_not_within_it() -> None:
+    assert sanitised("<p>x<br>" * 2_000).count("<p>") == 2_000
 
 
 def test_a_foreign_page_can_not_print_what_nobody_has_cleaned() -> None:
