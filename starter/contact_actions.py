@@ -10,14 +10,16 @@ from serienmail.domain.activity import Priority
 from serienmail.domain.contact_action import ContactAction, GroupNote, GroupTask, check_action, check_group
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import MassMail
+from starter.enclosing import KEYS as FILE_KEYS
 from starter.letter import compose
 from starter.order_file import OrderFile, Overrides, default_id, order_of, store_recipients, to_order
 from starter.orders import Prepared
-from starter.toml_file import Table, read_toml
+from starter.toml_file import Table, read_toml, toml_of
 
 if TYPE_CHECKING:
     from starter.client import MassMails
 
+_OF_ONE_RUN = ("id", "due", "recipients", "everyone", "ignore", "removed", *FILE_KEYS)
 _NOTE_KEYS = ("type", "subject", "text")
 _TASK_KEYS = (*_NOTE_KEYS, "assignee", "priority", "starts", "ends")
 
@@ -38,6 +40,14 @@ class PreparedAction:
     action: ContactAction
     people: int
     mail: Prepared | None = None
+
+
+def template_of(text: str) -> ActionFile:
+    """An action's template, which is for any group; InvalidOrder if it says what belongs to one run."""
+    document = toml_of(text)
+    if said := [key for key in _OF_ONE_RUN if key in document]:
+        raise InvalidOrder(f"A template is for any group and time; take '{said[0]}' out, and say it when you run it.")
+    return action_of(document)
 
 
 def read_action(path: Path) -> ActionFile:
@@ -71,6 +81,17 @@ class ContactActions:
         if order.template is None:
             return action, None
         return action, await to_order(self._mails, file.order, replace(overrides, id=id))
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep an action as a template, in place of the one that has its name. text: TOML, without recipients."""
+        if not name.strip() or not name.isprintable():
+            raise InvalidOrder("An action needs a name of one line; give it one.")
+        template_of(text)
+        await self._services.contact_actions.save(name, text)
+
+    async def saved(self, name: str) -> ActionFile:
+        """A template; NotFound if there is none of this name."""
+        return template_of(await self._services.contact_actions.saved(name))
 
     async def prepare(self, action: ContactAction, mail: MassMail | None = None) -> PreparedAction:
         """What running would do now, counted; nothing is written."""

@@ -111,12 +111,25 @@ class Table:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's content; InvalidOrder if it can't be opened or isn't TOML."""
+    return toml_of(read_text(path), f"The file {path}")
+
+
+def read_text(path: Path) -> str:
+    """The file's text; InvalidOrder if it can't be opened or is none."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8")
     except OSError as error:
         raise InvalidOrder(f"The file {path} can't be opened ({error.strerror}); check its name.") from None
-    except ValueError as error:  # of TOML and of UTF-8
+    except ValueError as error:  # of UTF-8
         raise InvalidOrder(f"The file {path} is no TOML; correct it: {error}.") from None
+
+
+def toml_of(text: str, name: str = "This") -> dict[str, Any]:
+    """What it says; InvalidOrder if it isn't TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidOrder(f"{name} is no TOML; correct it: {error}.") from None
 
 
 def read_criterion(text: str) -> Criterion:

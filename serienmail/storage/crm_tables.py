@@ -1,4 +1,4 @@
-"""The tables of what a mass mail leaves in the CRM: activities, and the triggers that recipients set off."""
+"""The tables of the CRM: activities, templates of contact actions, and the triggers that recipients set off."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -55,5 +55,15 @@ class StoredTriggered(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))  # updates, tasks and calls
 
 
+class StoredContactAction(SQLModel, table=True):
+    """A contact action's template: what its file says, but for whom."""
+
+    __tablename__: ClassVar[str] = "contact_action"
+
+    name: str = Field(primary_key=True)
+    text: str = Field(sa_column=Column(Text, nullable=False))  # TOML
+
+
 activity = StoredActivity.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
 triggered = StoredTriggered.__table__  # type: ignore[attr-defined]
+contact_action = StoredContactAction.__table__  # type: ignore[attr-defined]

@@ -64,3 +64,17 @@ async def test_what_is_wrong_with_note_task_or_mail_creates_nothing(serienmail: 
         refused = await serienmail("action", "run", serienmail.write("action.toml", content), "--yes")
         assert (refused.code, says in refused.err) == (1, True), refused.err
     assert (await serienmail("activities", "--json")).document == []
+
+
+async def test_an_action_is_saved_as_a_template_and_run_for_any_group(serienmail: CommandLine) -> None:
+    whole = serienmail.write("whole.toml", GROUP + NOTE)
+    refused = await serienmail("action", "save", "visit", whole)
+    assert (refused.code, "take 'recipients' out" in refused.err) == (1, True)
+    saved = await serienmail("action", "save", "visit", serienmail.write("action.toml", 'name = "Visit"\n' + NOTE))
+    assert saved.code == 0, saved.err
+    assert (await serienmail("action", "list")).out == "visit\n"
+    bonn = '{field = "city", op = "eq", value = "Bonn"}'
+    done = await serienmail("action", "run", "--saved", "visit", "--where", bonn, "--yes", "--json")
+    assert (done.document["people"], done.document["created"]) == (1, 1), done.err
+    both = await serienmail("action", "run", whole, "--saved", "visit")
+    assert (both.code, "one of the two" in both.err) == (2, True)

@@ -73,3 +73,13 @@ async def test_too_many_records_nobody_and_an_unknown_selection_are_refused(data
     with pytest.raises(NotFound):
         await store.people(ContactAction(id="a", by="anna", selection="gone", note=NOTE))
     assert await ActivityStore(database).list() == []
+
+
+async def test_a_template_replaces_the_one_that_has_its_name(database: Database) -> None:
+    store = ContactActionStore(database)
+    for text in ("one", "two"):
+        await store.save("visit", text)
+    await store.save("letter", "three")
+    assert (await store.saved("visit"), await store.names()) == ("two", ["letter", "visit"])
+    with pytest.raises(NotFound, match="There is no action 'call'"):
+        await store.saved("call")
