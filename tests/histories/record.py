@@ -9,21 +9,33 @@ import os
 import re
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
+from activities.mailboxes import MailboxActivities, Reading
 from serienmail.domain.activity import NewTask
 from serienmail.domain.commands import Edit
 from serienmail.domain.crm_record import CrmRecord, Extent
 from serienmail.domain.states import MassMailState
+from serienmail.domain.template import Template
 from serienmail.domain.trigger import On, Trigger, Triggered
+from serienmail.mailing.identity import Identity, MailSettings
+from serienmail.mailing.links import Links
+from serienmail.mailing.mailbox import MailboxReader
+from starter.consents import Consents
 from starter.temporal_server import start_temporal
+from tests.builders import a_contact
+from tests.mailing.imap_server import an_imap_server
 from tests.mailing.smtp_server import listening
 from tests.workflows.slow_server import SlowServer
 from tests.world import DAY, HOUR, OWNER, World, an_account, follow_up, world_on
-from workflows.names import trigger_workflow_id
+from workflows.mailbox import MailboxWorkflow
+from workflows.names import consent_request_workflow_id, trigger_workflow_id
 
 FOLDER = Path(__file__).parent
 
@@ -40,6 +52,41 @@ async def record() -> None:
                 await world.contacts(8)
                 await _with_crm(world)
                 await _campaign(world, server)
+            await record_what_is_besides(environment, Path(folder))
+
+
+async def record_what_is_besides(environment: WorkflowEnvironment, folder: Path) -> None:
+    """Copies, a second sending, a request for consent and a mailbox, in an installation of their own."""
+    mail = MailSettings(people={OWNER: Identity(address=f"{OWNER}@example.com")})
+    url = f"sqlite+aiosqlite:///{folder}/besides.db"
+    async with world_on(environment, folder, url, mail=mail, permitted=("example.com",)) as world:
+        await world.services.contacts.save([a_contact(1), a_contact(2, opt_in=False)])
+        await world.start("again", due=None, copies=True, follow_ups=(follow_up(0),))
+        await world.until("again", MassMailState.INCOMPLETE)
+        await world.services.contacts.save([a_contact(2)])
+        await world.mails.send_again("again", by=OWNER)
+        await world.mails.wait("again")
+        await _write("sent-again-with-copies", world.workflow("again"))
+        await world.services.contacts.save([a_contact(3, opt_in=False)])
+        await world.services.templates.add(Template("ask", "?", text="{{ confirm_url }}"), datetime.now(UTC))
+        number = await Consents(world.mails).request("3", OWNER, "ask", "marketing")
+        asked: WorkflowHandle[Any, Any] = world.mails.temporal.get_workflow_handle(consent_request_workflow_id(number))
+        await asked.result()
+        await _write("consent-request", asked)
+        await _mailbox(world)
+
+
+async def _mailbox(world: World) -> None:
+    async with an_imap_server() as server:
+        reader = MailboxReader({"office": server.mailbox}, Links("", b"k" * 32))
+        reads = MailboxActivities(reader, world.services.feedback).read_mailbox
+        client = world.mails.temporal
+        async with Worker(client, task_queue="mailbox", workflows=[MailboxWorkflow], activities=[reads]):
+            read = await client.start_workflow(
+                MailboxWorkflow.run, Reading("office"), id="mailbox/office", task_queue="mailbox"
+            )
+            await read.result()
+        await _write("mailbox", read)
 
 
 async def _with_crm(world: World) -> None:
