@@ -146,6 +146,7 @@ def _configured(folder: Path, settings: Settings, temporal_port: int) -> dict[st
         f"port = {account.port}\n"
         f"from_address = {json.dumps(account.from_address)}\n"
         f"from_name = {json.dumps(account.from_name)}\n"
+        + (f"bounce_domain = {json.dumps(account.bounce_domain)}\n" if account.bounce_domain else "")
     )
     return {"SERIENMAIL_CONFIG": str(file.absolute()), "TEMPORAL_ADDRESS": f"127.0.0.1:{temporal_port}"}
 

@@ -1,8 +1,9 @@
 """Living through a mass mail's weeks in seconds: skip to each due time, wait for its mails, let recipients read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from temporalio.client import WorkflowHandle
 
@@ -11,7 +12,7 @@ from serienmail.domain.judging import BURST
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
 from starter.environment import Embedded
-from starter.reader import Reader
+from starter.inbox import ReceivedMail
 from workflows.mass_mail import MassMailWorkflow
 from workflows.names import mass_mail_workflow_id
 
@@ -29,10 +30,17 @@ _RESTING = (
 Look = Callable[[], Awaitable[None]]
 
 
+class Reads(Protocol):
+    """Recipients, who look at what came."""
+
+    async def read(self, mails: Iterable[ReceivedMail]) -> None:
+        """Look at what came since the last time."""
+
+
 class Weeks:
     """One mass mail in an embedded environment, and its clock."""
 
-    def __init__(self, environment: Embedded, mass_mail_id: str, reader: Reader, look: Look) -> None:
+    def __init__(self, environment: Embedded, mass_mail_id: str, reader: Reads, look: Look) -> None:
         self._environment = environment
         self._reader = reader
         self._look = look  # called while it works, to move progress bars

@@ -3,7 +3,7 @@
 import hmac
 from typing import Annotated, Any, Protocol
 
-from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
@@ -67,17 +67,24 @@ def create_api(key: str, statistics: StatisticsSource, feed: Feed) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(check)],
-        responses={401: {"model": Refusal, "description": "The key is missing or wrong"}},
+        responses=_may_be(401, "The key is missing or wrong"),
     )
-    unknown: dict[int | str, dict[str, Any]] = {404: {"model": Refusal, "description": "There is no such mass mail"}}
-    no_page: dict[int | str, dict[str, Any]] = {400: {"model": Refusal, "description": "No page ends at `after`"}}
+    api.include_router(_statistics_routes(statistics))
+    api.include_router(_feed_routes(feed))
+    for error, status in ((NotFound, 404), (InvalidOrder, 400), (DatabaseAway, 503)):
+        api.add_exception_handler(error, _refuse(status))
+    return api
 
-    @api.get("/mass-mails/{mass_mail_id}/statistics", responses=unknown)
+
+def _statistics_routes(statistics: StatisticsSource) -> APIRouter:
+    routes = APIRouter(responses=_may_be(404, "There is no such mass mail"))
+
+    @routes.get("/mass-mails/{mass_mail_id}/statistics")
     async def numbers(mass_mail_id: MassMailId) -> Statistics:
         """All numbers and rates of a mass mail, by stage and in all, as the ledger is now."""
         return await statistics.of(mass_mail_id)
 
-    @api.get("/mass-mails/{mass_mail_id}/statistics/{number}", responses=unknown | no_page)
+    @routes.get("/mass-mails/{mass_mail_id}/statistics/{number}", responses=_may_be(400, "No page ends at `after`"))
     async def behind(
         mass_mail_id: MassMailId,
         number: Number,
@@ -89,16 +96,24 @@ def create_api(key: str, statistics: StatisticsSource, feed: Feed) -> FastAPI:
         """The recipients whom a number counts, a page at a time."""
         return await statistics.behind(mass_mail_id, number, stage=stage, exclusion=reason, after=after, limit=limit)
 
-    @api.get("/events", responses=no_page)
+    return routes
+
+
+def _feed_routes(feed: Feed) -> APIRouter:
+    routes = APIRouter(responses=_may_be(400, "No page ends at `after`"))
+
+    @routes.get("/events")
     async def events(
         after: After = "", limit: Annotated[int, Query(ge=1, le=5000, description="Events a page.")] = 500
     ) -> FeedPage:
         """What happened to mails, in an order that never changes. Ask again with `next`, at once if there is `more`."""
         return await feed.page(after, limit)
 
-    for error, status in ((NotFound, 404), (InvalidOrder, 400), (DatabaseAway, 503)):
-        api.add_exception_handler(error, _refuse(status))
-    return api
+    return routes
+
+
+def _may_be(status: int, why: str) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Refusal, "description": why}}
 
 
 def _refuse(status: int) -> Any:
