@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from serienmail.domain.audit import AuditRecord
+from serienmail.domain.breakdown import Breakdown
 from serienmail.domain.campaign import MassMailRun
 from serienmail.domain.commands import Command, Delete, Edit, Finish, Resolution, Resolve, Restart, SendAgain, Stop
 from serienmail.domain.criteria import Criterion
@@ -223,6 +224,10 @@ class MassMails:
         ``services.statistics.behind`` tells, a page at a time, whom a number counts.
         """
         return await self.services.statistics.of(mass_mail_id)
+
+    async def breakdown(self, mass_mail_id: str, stage: int | None = None) -> Breakdown:
+        """The numbers by domain, provider, hour and link, and machines apart; of one stage, or all together."""
+        return await self.services.statistics.breakdown(mass_mail_id, stage)
 
     async def list(self, folder: Folder | None = None) -> Sequence[Listed]:
         """Mass mails, the newest first; of one folder, or all that aren't deleted."""

@@ -131,5 +131,5 @@ def wire(settings: Settings, database: Database) -> Services:
         activities=ActivityStore(database),
         contact_actions=ContactActionStore(database),
         hooks=Hooks(settings.hooks),
-        statistics=StatisticsStore(database),
+        statistics=StatisticsStore(database, settings.known_providers),
     )

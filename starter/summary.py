@@ -2,19 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from serienmail.domain.breakdown import Breakdown
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
+from serienmail.domain.statistics import SHARE_OF, StageNumbers
 from serienmail.storage.copies import CopyStory
 from serienmail.storage.deliveries import DeliveryList, Story
+from starter.charts import over_time
 from starter.services import Services
 
 MOST_NAMES = 1_000
 """Of each kind in each stage; the numbers are always whole."""
+MOST_PARTS = 20
+"""Domains and links on the page."""
 _PAGE = Path(__file__).with_name("summary.html")
 _WITHOUT_MAIL = {
     DeliveryState.EXCLUDED: "excluded",
@@ -47,13 +53,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """One stage in numbers. without_mail: how many got none, by the kind of reason."""
+    """One stage. numbers: all of the statistics; without_mail: how many got none, by the kind of reason."""
 
     name: str
     selected: int
     sent: int
-    opened: int
-    unsubscribed: int
+    numbers: StageNumbers
     without_mail: Mapping[str, int]
     groups: Sequence[Group]
 
@@ -73,6 +78,7 @@ class Summary:
     reason: str
     created_by: str
     stages: Sequence[StageSummary]
+    breakdown: Breakdown
     copies: Sequence[CopyStory]
 
 
@@ -80,13 +86,15 @@ async def summarise(services: Services, mass_mail_id: str) -> Summary:
     """A mass mail's summary, from the database alone; NotFound if there is none."""
     status = (await services.mass_mails.get(mass_mail_id)).status
     order = status.order
+    statistics = await services.statistics.of(order.id)
     return Summary(
         id=order.id,
         name=order.name,
         state=status.state.replace("_", " "),
         reason=status.reason,
         created_by=order.created_by,
-        stages=[await _stage(services, StageKey(order.id, n)) for n in range(len(order.follow_ups) + 1)],
+        stages=[await _stage(services, StageKey(order.id, n), numbers) for n, numbers in statistics.stages.items()],
+        breakdown=await services.statistics.breakdown(order.id),
         copies=await services.copies.stories(order.id),
     )
 
@@ -94,10 +102,16 @@ async def summarise(services: Services, mass_mail_id: str) -> Summary:
 def as_page(summary: Summary) -> str:
     """The summary as one HTML page without anything from outside; names and replies are escaped."""
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return pages.from_string(_PAGE.read_text("utf-8")).render(summary=summary, most=MOST_NAMES)
+    return pages.from_string(_PAGE.read_text("utf-8")).render(
+        summary=summary,
+        most=MOST_NAMES,
+        most_parts=MOST_PARTS,
+        shares=SHARE_OF,
+        charts=over_time(summary.breakdown.hours, datetime.now().astimezone().tzinfo or UTC),
+    )
 
 
-async def _stage(services: Services, key: StageKey) -> StageSummary:
+async def _stage(services: Services, key: StageKey, numbers: StageNumbers) -> StageSummary:
     counts: Counts = await services.recipients.counts(key)
     stories = DeliveryList(services.database)
     groups: list[Group] = []
@@ -108,8 +122,7 @@ async def _stage(services: Services, key: StageKey) -> StageSummary:
         name=f"Follow-up {key.stage}" if key.stage else "Mass mail",
         selected=counts.selected,
         sent=counts.of(DeliveryState.SENT),
-        opened=counts.opened,
-        unsubscribed=counts.unsubscribed,
+        numbers=numbers,
         without_mail={kind: counts.of(state) for state, kind in _WITHOUT_MAIL.items() if counts.of(state)},
         groups=groups,
     )

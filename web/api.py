@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
+from serienmail.domain.breakdown import Breakdown
 from serienmail.domain.errors import DatabaseAway, InvalidOrder, NotFound
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.feed import FeedPage
@@ -26,6 +27,9 @@ class StatisticsSource(Protocol):
 
     async def of(self, mass_mail_id: str) -> Statistics:
         """All numbers of a mass mail, at one moment."""
+
+    async def breakdown(self, mass_mail_id: str, stage: int | None = None) -> Breakdown:
+        """The numbers taken apart."""
 
     async def behind(
         self,
@@ -83,6 +87,11 @@ def _statistics_routes(statistics: StatisticsSource) -> APIRouter:
     async def numbers(mass_mail_id: MassMailId) -> Statistics:
         """All numbers and rates of a mass mail, by stage and in all, as the ledger is now."""
         return await statistics.of(mass_mail_id)
+
+    @routes.get("/mass-mails/{mass_mail_id}/breakdown")
+    async def breakdown(mass_mail_id: MassMailId, stage: Stage = None) -> Breakdown:
+        """The numbers by domain, provider, hour and link, and machines apart. All rows are read for it."""
+        return await statistics.breakdown(mass_mail_id, stage)
 
     @routes.get("/mass-mails/{mass_mail_id}/statistics/{number}", responses=_may_be(400, "No page ends at `after`"))
     async def behind(

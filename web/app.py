@@ -82,7 +82,8 @@ def compose(settings: Settings, database: Database) -> FastAPI:
     secrets = {str(provider): secret.get_secret_value() for provider, secret in settings.webhooks.items()}
     app.include_router(webhook_routes(links, secrets, FeedbackStore(database, settings.soft_bounces), fetch))
     if settings.api_key is not None:
-        api = create_api(settings.api_key.get_secret_value(), StatisticsStore(database), FeedStore(database))
+        statistics = StatisticsStore(database, settings.known_providers)
+        api = create_api(settings.api_key.get_secret_value(), statistics, FeedStore(database))
         app.mount("/api", api)
     return app
 

@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, String, and_, case, func, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.states import DeliveryState
@@ -44,7 +47,23 @@ def suppression_of(address_key: ColumnElement[Any], topic: ColumnElement[Any] | 
     return select(suppression.c.reason).where(listed).order_by(suppression.c.topic).limit(1).scalar_subquery()
 
 
-def domain_of(address_key: ColumnElement[str | None]) -> ColumnElement[str]:
-    """What stands behind the @. The databases have no function for it in common: what is trimmed is not an @."""
-    before = func.rtrim(address_key, func.replace(address_key, "@", ""))
-    return func.substr(address_key, func.length(before) + 1)
+class domain_of(FunctionElement[str]):  # used as a function
+    """What stands behind the @ of an address. The databases have no function for it in common."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(domain_of)
+def _trimmed(element: domain_of, compiler: SQLCompiler, **how: Any) -> str:
+    """What is trimmed is not an @."""
+    [address] = element.clauses
+    before = func.rtrim(address, func.replace(address, "@", ""))
+    return compiler.process(func.substr(address, func.length(before) + 1), **how)
+
+
+@compiles(domain_of, "postgresql")
+def _split(element: domain_of, compiler: SQLCompiler, **how: Any) -> str:
+    """A quarter of the time."""
+    [address] = element.clauses
+    return compiler.process(func.split_part(address, "@", -1), **how)

@@ -1,6 +1,7 @@
 """`statistics`: what became of a mass mail in numbers with bars, and who is behind each."""
 
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
+class Kind(StrEnum):
+    """How the numbers can be taken apart."""
+
+    DOMAINS = "domains"
+    PROVIDERS = "providers"
+    HOURS = "hours"
+    LINKS = "links"
+    MACHINES = "machines"
+
+
 @command(app, "statistics")
 async def statistics(
     mass_mail_id: MassMailId,
@@ -24,6 +35,7 @@ async def statistics(
     stage: Annotated[
         int | None, typer.Option(min=0, max=3, help="0 for the mass mail itself, 1 to 3 for a follow-up.")
     ] = None,
+    by: Annotated[Kind | None, typer.Option(help="Take the numbers apart, instead.")] = None,
     after: Annotated[str, typer.Option(help="Go on after the last page, as that says.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Recipients a page.")] = 100,
     json: Json = False,
@@ -35,6 +47,9 @@ async def statistics(
             asked = number or Number.EXCLUDED
             page = await store.behind(mass_mail_id, asked, stage=stage, exclusion=exclusion, after=after, limit=limit)
             say_json(page) if json else _show_page(page)
+        elif by:
+            parts = getattr(await store.breakdown(mass_mail_id, stage), by.value)
+            say_json(parts) if json else _show_parts(by, parts)
         else:
             found = await store.of(mass_mail_id)
             say_json(found) if json else _show(found, stage)
@@ -77,3 +92,20 @@ def _show_page(page: "Page") -> None:
     say_table(["stage", "recipient", "contact", "state", "when", "why"], rows, numbers=range(2))
     if page.next:
         say(f"\nThere are more: --after {page.next}")
+
+
+def _show_parts(by: Kind, parts: Any) -> None:
+    if not parts:
+        say("There are none.")
+    elif by is Kind.MACHINES:
+        say_table(["known by", "mails"], [[reason, str(mails)] for reason, mails in parts.items()], numbers=[1])
+    elif by is Kind.LINKS:
+        rows = [[link.url, str(link.people), str(link.clicks), str(link.machines)] for link in parts]
+        say_table(["link", "mails", "clicks", "by machines"], rows, numbers=[1, 2, 3])
+    else:
+        numbers = list(parts[0].numbers)
+        names = [moment(part.at) if by is Kind.HOURS else part.name or "(others)" for part in parts]
+        rows = [
+            [name, *(str(part.numbers[number]) for number in numbers)] for name, part in zip(names, parts, strict=True)
+        ]
+        say_table(["", *map(words, numbers)], rows, numbers=range(1, len(numbers) + 1))

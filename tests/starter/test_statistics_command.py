@@ -78,6 +78,14 @@ async def test_a_number_opens_its_list_page_by_page(database: Database, tmp_path
     assert last["next"] is None
 
 
+@on_sqlite
+async def test_the_numbers_are_taken_apart_by_the_hour(database: Database, tmp_path: Path) -> None:
+    await a_mass_mail(database)
+    lines = (await serienmail(database, tmp_path, "statistics", "autumn", "--by", "hours")).splitlines()
+    assert lines[0].split() == ["sent", "bounced", "opened", "clicked", "unsubscribed"]
+    assert lines[1].split()[2:] == ["5", "0", "1", "0", "0"]
+
+
 @pytest.mark.parametrize(("share", "drawn"), [(0, ""), (0.001, "▏"), (0.5, "█" * 10), (1, "█" * 20)])
 def test_a_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
     assert bar(share) == drawn

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from serienmail.domain.delivery import Answer, Verdict, outcome
+from serienmail.domain.statistics import Number
 from serienmail.mailing.identity import MailSettings
 from serienmail.settings import Settings
 from serienmail.storage.database import Database
@@ -37,3 +38,5 @@ async def test_everybody_who_got_none_is_named_with_the_reason(database: Databas
     assert "Ada &lt;b&gt;One&lt;/b&gt;" in page
     assert "550 5.1.1 no such user" in page
     assert "http" not in page  # a page that loads nothing from anywhere
+    assert "<title>2026-03-02 " in page  # a column for the one that was sent
+    assert stage.numbers.numbers[Number.DELIVERED] == 1

@@ -20,6 +20,7 @@ from serienmail.domain.errors import CommandRefused, InvalidOrder, NotFound
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.feedback import Feedback, Happening, Severity
 from serienmail.domain.mass_mail import Audience, FollowUp
+from serienmail.domain.provider import Providers
 from serienmail.domain.statistics import Number, numbers_of
 from serienmail.domain.suppression import AddressHash
 from serienmail.storage.database import Database
@@ -116,7 +117,7 @@ class AnythingHappens(RuleBasedStateMachine):
 
     async def _compare_numbers(self) -> None:
         mails = await rows(self.database)
-        counted = (await StatisticsStore(self.database).of(KEY.mass_mail_id)).stages[0]
+        counted = (await StatisticsStore(self.database, Providers()).of(KEY.mass_mail_id)).stages[0]
         told = Counter(number for mail in mails for number in numbers_of(mail))
         assert counted.numbers == {number: told[number] for number in Number}
         assert counted.excluded == Counter(mail.reason for mail in mails if mail.state == "excluded")
@@ -124,7 +125,7 @@ class AnythingHappens(RuleBasedStateMachine):
     async def _compare_lists(self) -> None:
         mails = await rows(self.database)
         for number in Number:
-            page = await StatisticsStore(self.database).behind(KEY.mass_mail_id, number)
+            page = await StatisticsStore(self.database, Providers()).behind(KEY.mass_mail_id, number)
             assert [story.seq for story in page.recipients] == [m.seq for m in mails if number in numbers_of(m)]
 
 
@@ -167,7 +168,7 @@ async def a_follow_up_too(database: Database) -> StatisticsStore:
             (1, 1, {"bounced_at": NOON}),
         ):
             await connection.execute(insert(delivery).values({**mail, "stage": place, "seq": seq, **fields}))
-    return StatisticsStore(database)
+    return StatisticsStore(database, Providers())
 
 
 async def test_a_list_is_read_a_page_at_a_time_through_all_stages(database: Database) -> None:
@@ -190,10 +191,10 @@ async def test_a_list_can_be_of_one_stage_and_of_one_reason(database: Database) 
 
 async def test_a_stage_that_isnt_loaded_counts_nobody(database: Database) -> None:
     await an_open_stage(database, 2)
-    assert (await StatisticsStore(database).of("autumn")).stages.keys() == {0}
+    assert (await StatisticsStore(database, Providers()).of("autumn")).stages.keys() == {0}
     async with database.write() as connection:
         await connection.execute(delete(delivery))
-    assert (await StatisticsStore(database).of("autumn")).total.numbers[Number.SELECTED] == 0
+    assert (await StatisticsStore(database, Providers()).of("autumn")).total.numbers[Number.SELECTED] == 0
 
 
 async def test_a_page_that_nobody_gave_is_refused_with_what_to_give(database: Database) -> None:
@@ -204,4 +205,4 @@ async def test_a_page_that_nobody_gave_is_refused_with_what_to_give(database: Da
 
 async def test_statistics_of_no_mass_mail_are_refused(database: Database) -> None:
     with pytest.raises(NotFound):
-        await StatisticsStore(database).of("nothing")
+        await StatisticsStore(database, Providers()).of("nothing")

@@ -51,6 +51,12 @@ async def test_a_number_opens_its_list_page_by_page(client: httpx.AsyncClient) -
     assert [who["contact"] for who in last.json()["recipients"]] == ["2"]
 
 
+async def test_the_numbers_come_taken_apart(client: httpx.AsyncClient) -> None:
+    found = (await client.get("/api/mass-mails/autumn/breakdown", headers=WITH_KEY)).json()
+    assert [(part["name"], part["numbers"]["sent"]) for part in found["domains"]] == [("example.org", 2)]
+    assert [(hour["at"], hour["numbers"]["sent"]) for hour in found["hours"]] == [("2026-03-02T12:00:00Z", 2)]
+
+
 async def test_the_feed_goes_on_where_a_page_ended(client: httpx.AsyncClient) -> None:
     first = (await client.get("/api/events", params={"limit": 1}, headers=WITH_KEY)).json()
     assert [each["kind"] for each in first["events"]] == ["handed_over"]
@@ -92,8 +98,8 @@ async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient, path: s
 
 async def test_the_openapi_document_names_every_path_and_the_key(client: httpx.AsyncClient) -> None:
     document = (await client.get("/api/openapi.json")).json()
-    paths = {"/mass-mails/{mass_mail_id}/statistics", "/mass-mails/{mass_mail_id}/statistics/{number}", "/events"}
-    assert document["paths"].keys() == paths
+    of_each = {f"/mass-mails/{{mass_mail_id}}/{path}" for path in ("statistics", "statistics/{number}", "breakdown")}
+    assert document["paths"].keys() == {"/events", *of_each}
     assert document["components"]["securitySchemes"] == {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
     assert document["servers"] == [{"url": "/api"}]
 
