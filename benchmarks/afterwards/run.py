@@ -66,7 +66,7 @@ async def run(recipients: int, seed: int, folder: Path) -> Result:
     people = draw(recipients, seed)
     sender = MARKETING.model_copy(update={"bounce_domain": DOMAIN})
     async with embedded(folder, Ports(ui=0), sender=sender) as environment, _listener(environment) as port:
-        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=20)) as http:
+        async with httpx.AsyncClient(timeout=60, limits=_EACH_COMES_ANEW) as http:
             links = Links(environment.web_url, environment.settings.link_key.get_secret_value().encode())
             reader = Scripted(http, links, port, {address(person.number): person for person in people})
             await _start(environment, people)
@@ -90,6 +90,8 @@ async def run(recipients: int, seed: int, folder: Path) -> Result:
         )
 
 
+_EACH_COMES_ANEW = httpx.Limits(max_keepalive_connections=0)
+"""As people do. A kept connection may be closed at the very moment at which it is used again."""
 _STORED = ("opened", "clicked", "machine_opened", "machine_clicked", "bounced", "unsubscribed")
 
 
