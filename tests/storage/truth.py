@@ -104,6 +104,7 @@ class Truth:
             assert row.state == "sent", "what was sent is not sent any more"
         if row.seq in self.doubted:
             assert row.doubted, "a doubt is forgotten"
+        if row.doubted:  # also since this step, which may have begun the doubt and made the row due once more
             assert row.state not in NEVER_IN_DOUBT, "a mail that may have arrived is called otherwise"
         elif row.state == "sent":
             assert arrived, "a mail is called sent, and nobody has it"
