@@ -5,11 +5,30 @@ from datetime import date
 from difflib import get_close_matches
 
 from serienmail.domain.contact import LARGEST_NUMBER, FieldType
-from serienmail.domain.criteria import Comparison, Operator, Plain
+from serienmail.domain.criteria import DEEPEST, Comparison, Criterion, Operator, Plain, size
 from serienmail.domain.errors import InvalidOrder
 
 MOST_VALUES = 10_000
 """Of one ``in``: a database takes no more than some ten thousand values in one question."""
+MOST_PARTS = 500
+"""Of one criterion, with those of its filters; SQLite takes an expression of 1,000 levels, and a long any is one."""
+
+
+def check_size(criterion: Criterion) -> None:
+    """InvalidOrder if no database would take the question."""
+    found = size(criterion)
+    if found.parts > MOST_PARTS:
+        raise InvalidOrder(
+            f"the criteria have {found.parts} parts, {MOST_PARTS} at most can be asked; use 'in', or a work list."
+        )
+    if found.values > MOST_VALUES:
+        raise InvalidOrder(f"the criteria compare with {found.values} values; make a work list of so many.")
+
+
+def check_depth(criterion: Criterion) -> None:
+    """InvalidOrder if what is kept of it couldn't be read again."""
+    if size(criterion).depth > DEEPEST:
+        raise InvalidOrder(f"the criteria are nested more than {DEEPEST} deep; write them flatter.")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

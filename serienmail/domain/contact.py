@@ -13,6 +13,10 @@ Value = str | int | float | bool | date | None
 CONTACTS = "contact"
 """The module that records belong to if nothing else is said."""
 
+LONGEST_NAME = 60
+LONGEST_KEY = 200
+"""Characters."""
+
 LARGEST_NUMBER = 10**15 - 1
 """Numbers of up to 15 digits are the same in Python and in both databases."""
 
@@ -44,6 +48,7 @@ BUILT_IN_FIELDS: Mapping[str, FieldType] = MappingProxyType({
 })  # fmt: skip
 """The fields every contact has, by the name they bear in criteria and, as ``contact.<field>``, in templates."""
 
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of others
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -58,10 +63,18 @@ def attribute_name(heading: str) -> str:
 
 def is_attribute_name(name: str) -> bool:
     """Whether a free attribute can bear this name: it is a slug, and no built-in field's."""
-    return name != "" and attribute_name(name) == name and name not in BUILT_IN_FIELDS
+    return 0 < len(name) <= LONGEST_NAME and attribute_name(name) == name and name not in BUILT_IN_FIELDS
 
 
 def check_module(name: str) -> None:
     """InvalidOrder unless a module can be called this."""
-    if attribute_name(name) != name or not name:
-        raise InvalidOrder(f"'{name}' can't be a module's name; use small letters a-z, digits and _, such as 'lead'.")
+    if attribute_name(name) != name or not 0 < len(name) <= LONGEST_NAME:
+        raise InvalidOrder(
+            f"'{name[:LONGEST_NAME]}' can't be a module's name; use at most {LONGEST_NAME} small letters a-z, digits"
+            " and _, such as 'lead'."
+        )
+
+
+def is_key(text: str) -> bool:
+    """Whether this can be a record's key: an index takes it, and a terminal shows it."""
+    return 0 < len(text) <= LONGEST_KEY and not _UNSHOWN.search(text)

@@ -190,6 +190,32 @@ def _plain(value: Plain | date) -> Plain:
     return value.isoformat() if isinstance(value, date) else value
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """depth: levels; parts: comparisons and what combines them; values: that are compared with."""
+
+    depth: int
+    parts: int
+    values: int
+
+
+def size(criterion: Criterion) -> Size:
+    """How large a criterion is; without recursion, since it may be of any depth."""
+    depth = parts = values = 0
+    left = [(criterion, 1)]
+    while left:
+        part, level = left.pop()
+        depth, parts = max(depth, level), parts + 1
+        match part:
+            case Comparison(_, _, tuple() as several):
+                values += len(several)
+            case Not(of):
+                left.append((of, level + 1))
+            case AllOf(of) | AnyOf(of):
+                left += [(each, level + 1) for each in of]
+    return Size(depth, parts, values)
+
+
 def to_document(criterion: Criterion) -> dict[str, Any]:
     """The criterion as it stands in order files: ``{"all": [{"field": "city", "op": "eq", "value": "Ulm"}]}``."""
     match criterion:

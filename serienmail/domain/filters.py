@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from serienmail.domain.comparing import check_comparison, nearest
+from serienmail.domain.comparing import check_comparison, check_depth, check_size, nearest
 from serienmail.domain.contact import CONTACTS, FieldType
 from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, InFilter, InList, Not
 from serienmail.domain.errors import InvalidOrder
@@ -44,8 +44,16 @@ def check_name(name: str) -> None:
 def resolved(criterion: Criterion, vocabulary: Vocabulary, inside: tuple[str, ...] = ()) -> Criterion:
     """The criterion with each filter's own in its place, every field, filter and list in it checked.
 
-    inside: the filters that led here. InvalidOrder says what is unknown, of another type or module, or a cycle.
+    inside: the filters that led here. InvalidOrder says what is unknown, of another type or module, or a cycle, or that
+    it is too large.
     """
+    check_depth(criterion)
+    found = _resolved(criterion, vocabulary, inside)
+    check_size(found)
+    return found
+
+
+def _resolved(criterion: Criterion, vocabulary: Vocabulary, inside: tuple[str, ...]) -> Criterion:
     match criterion:
         case Comparison():
             check_comparison(criterion, vocabulary.fields)
@@ -58,11 +66,11 @@ def resolved(criterion: Criterion, vocabulary: Vocabulary, inside: tuple[str, ..
         case InFilter(name):
             return _of_filter(name, vocabulary, inside)
         case AllOf(of):
-            return AllOf(tuple(resolved(part, vocabulary, inside) for part in of))
+            return AllOf(tuple(_resolved(part, vocabulary, inside) for part in of))
         case AnyOf(of):
-            return AnyOf(tuple(resolved(part, vocabulary, inside) for part in of))
+            return AnyOf(tuple(_resolved(part, vocabulary, inside) for part in of))
         case Not(of):
-            return Not(resolved(of, vocabulary, inside))
+            return Not(_resolved(of, vocabulary, inside))
         case _:
             assert_never(criterion)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType
+from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, is_key
 from serienmail.domain.errors import ImportFailed
 
 FORMAT = "serienmail-recipients"
@@ -55,8 +55,8 @@ class RecipientSet:
             case {"format": "serienmail-recipients", "module": str(module), "fields": dict(fields), "keys": list(keys)}:
                 if not all(kind in list(FieldType) for kind in fields.values()):
                     raise ImportFailed("the file has a field of an unknown type; save the set again.")
-                if not all(isinstance(key, str) for key in keys):
-                    raise ImportFailed("the file has a key that is no text; save the set again.")
+                if not all(isinstance(key, str) and is_key(key) for key in keys):
+                    raise ImportFailed("the file has a key that no record can have; save the set again.")
                 types = {str(name): FieldType(kind) for name, kind in fields.items()}
                 return cls(Structure(module, types), tuple(keys))
             case _:

@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType, attribute_name, is_attribute_name
+from serienmail.domain.contact import BUILT_IN_FIELDS, LONGEST_NAME, FieldType, attribute_name, is_attribute_name
 from serienmail.domain.errors import ImportFailed
 
 _USUAL_HEADINGS = {  # as attribute_name writes them
@@ -127,7 +127,7 @@ def _target(name: str, entry: object) -> Target:
 
 def _recognised(heading: str, taken: set[str]) -> Target:
     """A target for a heading that nobody mapped, under a name that isn't taken yet; takes it."""
-    name = attribute_name(heading)
+    name = attribute_name(heading)[: LONGEST_NAME - 6].rstrip("_")  # a number may come behind it
     if (usual := _FIELD_OF.get(name)) and usual not in taken:
         taken.add(usual)
         return Target(usual, heading, BUILT_IN_FIELDS[usual])

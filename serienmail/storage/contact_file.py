@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from serienmail.domain.address import preferred
-from serienmail.domain.contact import CONTACTS, FieldType, Value
+from serienmail.domain.contact import CONTACTS, LONGEST_KEY, FieldType, Value, is_key
 from serienmail.storage.column_mapping import ColumnMapping, Target
 from serienmail.storage.column_values import TEXTS, Notation, NotationCensus
 from serienmail.storage.contacts import Attribute, ContactRow, ContactStore, ImportCounts
@@ -148,5 +148,7 @@ def _entry(line: int, row: Sequence[str], columns: Sequence[_Column]) -> Contact
             (fields if column.target.is_built_in else attributes)[column.target.name] = value
     if not fields["key"]:
         return BadRow(line, "no key, expected one in each row")
+    if not is_key(fields["key"]):
+        return BadRow(line, f"the key, expected {LONGEST_KEY} characters at most, none of them for control")
     email, others = preferred(addresses)
     return ContactRow(attributes=attributes, email=email, other_addresses=others, **fields)

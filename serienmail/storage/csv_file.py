@@ -13,6 +13,7 @@ from serienmail.domain.errors import ImportFailed
 from serienmail.storage.records import BadRow, check_headings
 
 _BLOCK = 1 << 20  # bytes
+_READABLE = f"each quote to be closed, and no text of more than {csv.field_size_limit():,} characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class CsvFile:
                 except StopIteration:
                     return
                 except csv.Error:
-                    yield BadRow(line, f"not readable up to line {reader.line_num}, expected each quote to be closed")
+                    yield BadRow(line, f"not readable up to line {reader.line_num}, expected {_READABLE}")
                     row = []
                 if any(row):
                     if seen_headings:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, selec
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from serienmail.domain.contact import CONTACTS, check_module
+from serienmail.domain.contact import CONTACTS, check_module, is_key
 from serienmail.domain.errors import AlreadyExists, NotFound
 from serienmail.domain.filters import check_name
 from serienmail.storage.criteria import keys_on
@@ -98,7 +98,7 @@ class WorkListStore:
 
     async def add_keys(self, name: str, keys: Sequence[str], module: str) -> Changed:
         """Put the records with these keys on the list; how many are new on it, and which there aren't."""
-        records, unknown = 0, list[str]()
+        records, unknown = 0, [key for key in keys if not is_key(key)]
         for some in _batches(keys):
             these = and_(contact.c.module == module, contact.c.key.in_(some))
             async with self._database.read() as connection:
@@ -116,7 +116,7 @@ class WorkListStore:
 
     async def remove_keys(self, name: str, keys: Sequence[str]) -> Changed:
         """Take these keys from the list, also those without a record; how many were on it, and which weren't."""
-        records, unknown = 0, list[str]()
+        records, unknown = 0, [key for key in keys if not is_key(key)]
         for some in _batches(keys):
             on_it = and_(work_list_member.c.list == name, work_list_member.c.key.in_(some))
             async with self._database.write() as connection:
@@ -135,5 +135,5 @@ class WorkListStore:
 
 
 def _batches(keys: Sequence[str]) -> Iterator[list[str]]:
-    each_once = list(dict.fromkeys(keys))
+    each_once = [key for key in dict.fromkeys(keys) if is_key(key)]
     return (each_once[start : start + BATCH] for start in range(0, len(each_once), BATCH))

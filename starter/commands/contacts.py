@@ -61,7 +61,7 @@ async def import_file(
 async def near_duplicates(
     where: Annotated[str | None, typer.Option(metavar="CRITERION", help="Among whom, as in an order.")] = None,
     module: Module = CONTACTS,
-    limit: Annotated[int, typer.Option(min=1, help="So many pairs at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many pairs at most.")] = 100,
     json: Json = False,
 ) -> None:
     """Suggest records that may be one person: of one postcode, with much the same name. Nothing is changed."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serienmail.domain.contact import CONTACTS
+from serienmail.domain.contact import CONTACTS, LONGEST_KEY
 from serienmail.domain.criteria import InList
 from starter.commands.calling import Json, Module, command, open_database
 from starter.commands.terminal import say, say_json, say_table
@@ -122,5 +122,6 @@ def _say_changed(name: str, what: str, changed: "Changed", json: bool) -> None:
         return
     say(f"{what} {changed.records} records.")
     if changed.unknown:
+        first = ", ".join(key[:LONGEST_KEY] for key in changed.unknown[:_SHOWN])
         more = ", …" if len(changed.unknown) > _SHOWN else ""
-        say(f"Not found: {len(changed.unknown)} ({', '.join(changed.unknown[:_SHOWN])}{more}).")
+        say(f"Not found: {len(changed.unknown)} ({first}{more}).")

@@ -1,5 +1,6 @@
 """How things are said on a terminal: at 80 columns, without colours, with times of the local zone."""
 
+import re
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,8 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves the cursor, or turns what follows around, in a file's name or a person's; and halves of characters."""
 LITERAL = {"markup": False, "emoji": False, "highlight": False}
 """Names and texts are people's: nothing in them is a colour or a smiley."""
 _TIMES = ("due", "next", "next due")
@@ -16,7 +19,11 @@ _TIMES = ("due", "next", "next due")
 
 def say(sentence: str = "") -> None:
     """One line or paragraph, wrapped."""
-    Console(**LITERAL).print(sentence)  # type: ignore[arg-type]  # all of LITERAL are booleans that Console takes
+    Console(**LITERAL).print(_plain(sentence))  # type: ignore[arg-type]  # all of LITERAL are booleans that Console takes
+
+
+def _plain(text: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def say_as_it_is(text: str) -> None:
@@ -27,7 +34,7 @@ def say_as_it_is(text: str) -> None:
 def say_error(sentence: str) -> None:
     """A sentence on the error output; wrapped if a person reads it, in one line if a program does."""
     console = Console(stderr=True, **LITERAL)  # type: ignore[arg-type]
-    text = sentence.strip()
+    text = _plain(sentence.strip())
     text = text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
     console.print(text, soft_wrap=not console.is_terminal)
 
@@ -57,7 +64,7 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: I
         justify: Literal["left", "right"] = "right" if column in right else "left"
         table.add_column(heading, overflow="fold", justify=justify, no_wrap=heading in _TIMES)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_plain, row))
     Console(**LITERAL).print(table)  # type: ignore[arg-type]
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from serienmail.domain.comparing import MOST_PARTS
 from serienmail.domain.contact import BUILT_IN_FIELDS
-from serienmail.domain.criteria import Criterion, InFilter, InList, from_document, to_document, where
+from serienmail.domain.criteria import AnyOf, Criterion, InFilter, InList, Not, from_document, to_document, where
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import Filter, Vocabulary, check_filter, check_name, resolved
 
@@ -68,3 +69,20 @@ def test_a_name_is_one_short_line(name: str) -> None:
 def test_so_many_values_belong_on_a_list() -> None:
     with pytest.raises(InvalidOrder, match="make a work list"):
         resolved(where("key").in_(*map(str, range(10_001))), WORDS)
+
+
+def test_criteria_that_no_database_takes_are_refused_in_words() -> None:
+    wide = AnyOf(tuple(where("city").eq(str(number)) for number in range(MOST_PARTS)))
+    with pytest.raises(InvalidOrder, match=r"have 501 parts, 500 at most .* use 'in', or a work list"):
+        resolved(wide, WORDS)
+    many = where("key").in_(*map(str, range(6_000)))
+    with pytest.raises(InvalidOrder, match="12000 values"):
+        resolved(many | ~many, WORDS)
+
+
+def test_a_filter_that_could_not_be_read_again_is_not_saved() -> None:
+    deep: Criterion = ULM
+    for _ in range(10_000):  # deeper than Python's own recursion
+        deep = Not(deep)
+    with pytest.raises(InvalidOrder, match="more than 50 deep"):
+        check_filter(Filter("deep", deep), WORDS)

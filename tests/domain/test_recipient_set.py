@@ -43,7 +43,10 @@ def test_a_set_with_fields_that_are_unknown_here_is_refused() -> None:
     [
         ({"format": "other"}, "no saved set"),
         ({"version": 2}, "version 2, this is for 1"),
-        ({"keys": [1]}, "no text"),
+        ({"keys": [1]}, "no record can have"),
+        ({"keys": ["\ud800"]}, "no record can have"),
+        ({"keys": ["\0"]}, "no record can have"),
+        ({"keys": ["x" * 201]}, "no record can have"),
         ({"fields": {"x": "money"}}, "unknown type"),
         ({"keys": None}, "no saved set"),
     ],

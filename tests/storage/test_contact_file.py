@@ -291,3 +291,16 @@ async def test_of_several_columns_of_addresses_the_first_in_the_mapping_is_prefe
     async with database.read() as connection:
         others = (await connection.execute(select(contact_address.c.address_key))).scalars()
         assert sorted(others) == ["a@home.example", "ida@home.example"]
+
+
+async def test_keys_that_no_index_takes_are_bad_rows_and_long_headings_are_cut(store: ContactStore, file: Path) -> None:
+    heading = "Sehr lange Überschrift " * 200
+    report = await _import(store, file, f"Nr;E-Mail;{heading}\n{'k' * 5_000};a@b.example;x\nk\x1b[2J;;\n3;;ja\n")
+    assert (report.added, [row.line for row in report.bad]) == (1, [2, 3])
+    assert "200 characters at most" in report.bad[0].reason
+    assert max(map(len, await store.fields())) <= 60
+
+
+async def test_a_text_that_is_too_long_is_a_bad_row_with_the_limit(store: ContactStore, file: Path) -> None:
+    report = await _import(store, file, f"Nr;E-Mail;Notiz\n1;;{'x' * 200_000}\n2;;kurz\n")
+    assert (report.added, "131,072 characters" in report.bad[0].reason) == (1, True)

@@ -65,3 +65,9 @@ async def test_names_are_unique_and_a_deleted_list_is_gone(lists: WorkListStore)
         await lists.module("fair")
     await lists.create("fair")
     assert await lists.keys("fair") == []
+
+
+async def test_keys_that_no_record_can_have_are_unknown(lists: WorkListStore) -> None:
+    odd = ("", "a\0", "\ud800", "x" * 100_000)
+    assert await lists.add_keys("fair", ["1", *odd], "contact") == Changed(1, odd)
+    assert await lists.remove_keys("fair", ["1", *odd]) == Changed(1, odd)
