@@ -36,6 +36,9 @@ class Recipients(Protocol):
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         """Exclude recipients that are due a mail."""
 
+    async def looks_again(self, load: Load, now: datetime) -> datetime | None:
+        """When others may be due; None if nobody can come any more."""
+
     async def limit(self, key: StageKey) -> None:
         """Exclude the recipients beyond the installation's limit."""
 
@@ -62,6 +65,8 @@ class LoadingActivities:
     async def load_recipients(self, load: Load) -> Loaded:
         """Snapshot the recipients of a stage. Safe to repeat; counts only, no personal data.
 
+        Of those who come one by one it adds who is due by now, each time it is called.
+
         It beats with the number of recipients that are loaded, and then of those that were checked one by one.
         """
         progress = Counter[str]()
@@ -77,7 +82,8 @@ class LoadingActivities:
             if load.on_missing is OnMissing.EXCLUDE:
                 missing = {}
             await self._recipients.limit(load.key)  # last, so that nobody takes the place of somebody who gets none
-            return Loaded(await self._recipients.counts(load.key), missing)
+            later = await self._recipients.looks_again(load, ActivityClock().now())
+            return Loaded(await self._recipients.counts(load.key), missing, later)
 
     async def _checked_at_once(self, load: Load, requirements: Sequence[Requirement]) -> dict[str, int]:
         if load.on_missing is OnMissing.EXCLUDE:

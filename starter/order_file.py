@@ -12,7 +12,7 @@ from serienmail.domain.criteria import Criterion
 from serienmail.domain.crm_record import CrmRecord
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.filters import resolved
-from serienmail.domain.mass_mail import AsOf, Audience, FollowUp, InDoubt, MassMail, Of, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, CountedFrom, FollowUp, InDoubt, MassMail, Of, OnMissing
 from serienmail.domain.trigger import Trigger
 from starter.crm_record import WrittenCrmRecord, read_crm_record
 from starter.letter import KEYS as LETTER_KEYS
@@ -29,7 +29,7 @@ _KEYS = (
     "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
     "follow_up", "trigger", "crm", *LETTER_KEYS,
 )  # fmt: skip
-_FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "on", "ignore", "trigger")
+_FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "from", "within_days", "on", "ignore", "trigger")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -42,6 +42,8 @@ class FollowUpEntry:
     of: Of = Of.MASS_MAIL
     after: timedelta | None = None
     on: datetime | None = None
+    counted_from: CountedFrom = CountedFrom.END
+    within: timedelta | None = None
     ignore: Criterion | None = None
     triggers: tuple[Trigger, ...] = ()
 
@@ -192,6 +194,8 @@ async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowU
                 of=entry.of,
                 after=entry.after,
                 on=entry.on,
+                counted_from=entry.counted_from,
+                within=entry.within,
                 ignore=ignore,
                 triggers=entry.triggers,
             )
@@ -215,23 +219,25 @@ def _follow_up(table: Table) -> FollowUpEntry:
     template, audience = table.text("template"), table.choice("audience", Audience)
     if template is None or audience is None:
         raise InvalidOrder("A follow-up needs a template and an audience; write both under its [[follow_up]].")
-    days = table.number("after_days")
     return FollowUpEntry(
         template=template,
         audience=audience,
         of=_or(table.choice("of", Of), Of.MASS_MAIL),
-        after=None if days is None else _days(days),
+        after=_days(table, "after_days"),
         on=table.moment("on"),
+        counted_from=_or(table.choice("from", CountedFrom), CountedFrom.END),
+        within=_days(table, "within_days"),
         ignore=table.criterion("ignore"),
         triggers=read_triggers(table),
     )
 
 
-def _days(number: int) -> timedelta:
+def _days(table: Table, key: str) -> timedelta | None:
+    number = table.number(key)
     try:
-        return timedelta(days=number)
+        return None if number is None else timedelta(days=number)
     except OverflowError:
-        raise InvalidOrder(f"'after_days' can't be {number}; give a number of days that makes sense.") from None
+        raise InvalidOrder(f"'{key}' can't be {number}; give a number of days that makes sense.") from None
 
 
 async def _check(mails: "MassMails", where: str, criterion: Criterion | None, module: str) -> None:

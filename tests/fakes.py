@@ -136,6 +136,9 @@ class FakeRecipients:
     async def exclude(self, key: StageKey, seqs: Sequence[int], reason: Exclusion) -> None:
         self.excluded.update(dict.fromkeys(seqs, reason))
 
+    async def looks_again(self, load: Load, now: datetime) -> datetime | None:
+        return None
+
     async def limit(self, key: StageKey) -> None:
         left = [seq for seq in self.rows if seq not in self.excluded]
         self.excluded.update(dict.fromkeys(left[self.at_most :], Exclusion.OVER_LIMIT))

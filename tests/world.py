@@ -85,9 +85,9 @@ class World:
         """The delivery inside one start of a follow-up."""
         return self.mails.temporal.get_workflow_handle(audience_workflow_id(StageKey(mass_mail_id, stage), epoch))
 
-    async def opened(self, *seqs: int, link: int = 0, stage: int = 0) -> None:
-        """People open these mails of the test's only mass mail, or click on a link in them."""
-        came = Visit(at=datetime.now(UTC) - BURST, link=link, agent=BROWSER["User-Agent"])
+    async def opened(self, *seqs: int, link: int = 0, stage: int = 0, at: datetime | None = None) -> None:
+        """People open these mails of the test's only mass mail, or click on a link in them; now, or then."""
+        came = Visit(at=at or datetime.now(UTC) - BURST, link=link, agent=BROWSER["User-Agent"])
         await self.services.visits.record([VisitTo(uuid4().hex, 1, stage, seq, came) for seq in seqs])
 
     async def triggered(self) -> None:

@@ -11,13 +11,15 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.loading import LoadingActivities
     from activities.sending import SendActivities, SliceResult
     from activities.stages import PlanRequest, StageActivities, StageStart
     from serienmail.domain.delivery import Plan, SliceJob, SliceRange, StageKey
+    from serienmail.domain.loading import Load
     from serienmail.domain.mass_mail import InDoubt
 
 from workflows import options, progress
-from workflows.draining import cancel_all
+from workflows.draining import cancel_all, drained
 from workflows.names import mass_mail_workflow_id
 
 WINDOW = 20
@@ -34,6 +36,7 @@ class DeliveryRun:
 
     epoch: grows with each start; an older one claims nothing any more. The rest as in SliceJob, PlanRequest and
     StageStart.
+    joining: recipients who come one by one, for as long as any can.
     """
 
     key: StageKey
@@ -46,6 +49,7 @@ class DeliveryRun:
     in_doubt: InDoubt = InDoubt.HOLD
     out: int = 0
     at_once: bool = False
+    joining: Load | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +110,21 @@ class DeliveryWorkflow:
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(self._run)
 
+    async def _let_join(self) -> datetime | None:
+        """Take in who is due by now; when others may be."""
+        if self._run.joining is None:
+            return None
+        loading = workflow.start_activity_method(
+            LoadingActivities.load_recipients, self._run.joining, **options.loading("looks who is due")
+        )
+        return (await drained(loading)).looks_again
+
     async def _plan(self) -> Plan:
-        run, self._heard = self._run, self._calls
+        self._heard = self._calls
+        run, others_at = self._run, await self._let_join()
         request = PlanRequest(run.key, run.slice_size, run.account, run.in_doubt, run.out)
         plan = await workflow.execute_activity_method(StageActivities.plan_slices, request, **options.short())
-        self._run = replace(self._run, out=plan.out)
+        self._run, plan = replace(self._run, out=plan.out), plan.waiting_for_others(others_at)
         await self._show(plan)
         return plan
 

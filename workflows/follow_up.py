@@ -1,6 +1,6 @@
 """One follow-up, from the choice of its audience to its last mail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio import workflow
 
@@ -27,17 +27,21 @@ class FollowUpWorkflow:
 
     @workflow.run
     async def run(self, run: FollowUpRun) -> None:
-        """Choose the audience once, then deliver; a restart finds the audience chosen."""
+        """Choose the audience once, then deliver; a restart finds the audience chosen.
+
+        One whose people come one by one is joined by them while it is delivered.
+        """
         loading = workflow.start_activity_method(
             LoadingActivities.load_recipients, run.load, **options.loading("chooses the audience")
         )
         loaded = await drained(loading)
         workflow.set_current_details(progress.of_audience(loaded))
-        if not loaded.counts.will_receive:
+        if not loaded.counts.will_receive and not loaded.looks_again:
             return
+        delivery = replace(run.delivery, joining=run.load if loaded.looks_again else None)
         delivering = workflow.start_child_workflow(
             DeliveryWorkflow.run,
-            run.delivery,
-            **options.audience(run.delivery.key, run.delivery.epoch, f"to {loaded.counts.will_receive} recipients"),
+            delivery,
+            **options.audience(delivery.key, delivery.epoch, progress.size_of(loaded)),
         )
         await ended(delivering)

@@ -45,11 +45,17 @@ _DUE = (DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.HANDING_OVE
 
 def of_audience(loaded: Loaded) -> str:
     """A stage's recipients, once they are chosen."""
-    lines = [f"**{loaded.counts.will_receive} of {loaded.counts.selected}** will get it"]
+    later = "; others follow, each at their own time" if loaded.looks_again else ""
+    lines = [f"**{loaded.counts.will_receive} of {loaded.counts.selected}** will get it{later}"]
     if loaded.counts.excluded:
         lines += ["", "excluded:", ""]
         lines += [f"- {Exclusion(code).words}: {n}" for code, n in sorted(loaded.counts.excluded.items())]
     return "\n".join(lines)
+
+
+def size_of(loaded: Loaded) -> str:
+    """How many a stage goes to."""
+    return f"to {loaded.counts.will_receive} recipients{' so far' if loaded.looks_again else ''}"
 
 
 def of_slice(rows: SliceRange) -> str:
@@ -76,7 +82,8 @@ def _stage_line(status: Status, stage: StageStatus) -> str:
     rules = status.order.follow_ups
     rule = rules[stage.number - 1] if 0 < stage.number <= len(rules) else None
     audience = f"who {_audience(rule, stage.number)}" if rule else "everybody selected"
-    due = f"due {moment(stage.due)}" if stage.due else f"due {rule.when}" if rule else ""
+    due = f"due {rule.when}" if rule and (rule.comes_one_by_one or not stage.due) else ""
+    due = due or (f"due {moment(stage.due)}" if stage.due else "")
     said = _with_reason(stage.phase, "" if stage.phase is Phase.OVER else stage.reason)
     parts = [said, stage.progress if stage.phase.goes_out else "", "" if stage.phase.is_ended else due]
     return f"- **{stage_name(stage.number)}** to {audience}: {', '.join(filter(None, parts))}"

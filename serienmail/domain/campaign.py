@@ -292,8 +292,10 @@ class Campaign:
 def _time_of(order: MassMail, stage: StageRun) -> object:
     if stage.number == 0:
         return order.due
-    rules = order.follow_ups
-    return (rules[stage.number - 1].after, rules[stage.number - 1].on) if stage.number <= len(rules) else None
+    if stage.number > len(order.follow_ups):
+        return None
+    rule = order.follow_ups[stage.number - 1]
+    return rule.after, rule.on, rule.counted_from
 
 
 def _recipients_of(order: MassMail) -> tuple[object, ...]:

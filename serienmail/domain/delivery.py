@@ -1,7 +1,7 @@
 """One mail to one recipient in one stage, on its way through the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -54,6 +54,13 @@ class Plan:
     def out(self) -> int:
         """How many mails are sent; it never decreases."""
         return self.progress.get(DeliveryState.SENT, 0)
+
+    def waiting_for_others(self, at: datetime | None) -> "Plan":
+        """The plan of a stage that others may join then; None: nobody will."""
+        if at is None or self.slices:
+            return self
+        others = "others get it so long after their own open or click"
+        return replace(self, wake_at=min(at, self.wake_at or at), reason=", ".join(filter(None, (self.reason, others))))
 
 
 @dataclass(frozen=True, slots=True)

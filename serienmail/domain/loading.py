@@ -2,11 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.exclusion import Exclusion
-from serienmail.domain.mass_mail import EVERYONE, Audience, MassMail, Of, OnMissing
+from serienmail.domain.mass_mail import EVENTS_COUNT_FOR, EVERYONE, Audience, FollowUp, MassMail, Of, OnMissing
+
+LOOKS_AGAIN = timedelta(hours=1)
+"""Whose follow-up is due at once gets it within this."""
+_TOGETHER = timedelta(minutes=5)
+"""People who are due this near to each other get their follow-ups together, which spares looking for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDays:
+    """A follow-up's recipients come one by one: so long ``after`` their own open or click.
+
+    within: who opens or clicks so long after the last mail, or later, isn't waited for.
+    """
+
+    after: timedelta
+    within: timedelta = EVENTS_COUNT_FOR
+
+    def looks_again(self, now: datetime, first: datetime | None, last_mail: datetime | None) -> datetime | None:
+        """When the next ones may be due; None: nobody can come any more.
+
+        first: the earliest event of those who aren't due yet. last_mail: when the last mail went out that can be
+        opened; None: none did. Whoever opens one from now on isn't due before ``now + after``.
+        """
+        if first is not None:
+            return max(first + self.after, now) + _TOGETHER
+        if last_mail is None or now >= last_mail + self.within:
+            return None
+        return min(now + max(self.after, LOOKS_AGAIN), last_mail + self.within)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +48,7 @@ class Load:
     templates: ``name@revision`` of every template that each recipient must be able to fill, the stage's own first.
     account: that they are sent on.
     local_due: each recipient's row waits until clocks of the recipient's zone show this time.
+    own_days: those who are due now join those who are there already; else all are chosen at once.
     """
 
     key: StageKey
@@ -35,6 +64,7 @@ class Load:
     without_replied: bool = False
     topic: str = ""
     of: int = 0
+    own_days: OwnDays | None = None
 
     @property
     def asked(self) -> StageKey:
@@ -48,11 +78,13 @@ class Loaded:
 
     missing: for each placeholder that is empty for somebody, or fault that somebody's mail would have, for how many;
     empty if these were excluded. faulty: how many people that are, some of whom may have several.
+    looks_again: when others may be due; None: these are all.
     """
 
     counts: Counts
     missing: Mapping[str, int] = field(default_factory=dict)
     faulty: int = 0
+    looks_again: datetime | None = None
 
     @property
     def problem(self) -> str | None:
@@ -108,4 +140,11 @@ def follow_up_load(order: MassMail, revision: int, stage: int) -> Load:
         of=stage - 1 if rule.of is Of.PREVIOUS else 0,
         ignore=rule.ignore,
         without_replied=order.stop_on_reply,
+        own_days=_own_days(rule),
     )
+
+
+def _own_days(rule: FollowUp) -> OwnDays | None:
+    if not rule.comes_one_by_one:
+        return None
+    return OwnDays(rule.after or timedelta(), rule.within or EVENTS_COUNT_FOR)

@@ -17,6 +17,8 @@ P = ParamSpec("P")
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
 LONGEST_TOPIC = 80
+EVENTS_COUNT_FOR = timedelta(days=30)
+"""So long after the last mail an open or click still brings a follow-up, if the order says nothing else."""
 EVERYONE = "everyone"
 """The id of the selection that has no criteria."""
 
@@ -41,6 +43,13 @@ class Of(StrEnum):
 
     MASS_MAIL = "mass_mail"
     PREVIOUS = "previous"  # follow-up; for the first one that is the mass mail
+
+
+class CountedFrom(StrEnum):
+    """What a follow-up's days begin with."""
+
+    END = "end"  # of the mass mail
+    EVENT = "event"  # each recipient's own open or click
 
 
 class AsOf(StrEnum):
@@ -70,6 +79,8 @@ class FollowUp:
 
     template: ``name@revision``.
     after: how long after the mass mail's end; or on: an aware date and time. Exactly one of the two.
+    counted_from: or each recipient gets it so long after having opened or clicked.
+    within: then who does that so long after the last mail or later gets none; None: EVENTS_COUNT_FOR.
     ignore: id of a stored selection; who is in it when the follow-up is due gets none.
     of: whose recipients these are, and what they opened or clicked.
     triggers: what its own recipients set off.
@@ -82,6 +93,13 @@ class FollowUp:
     ignore: str | None = None
     of: Of = Of.MASS_MAIL
     triggers: tuple[Trigger, ...] = ()
+    counted_from: CountedFrom = CountedFrom.END
+    within: timedelta | None = None
+
+    @property
+    def comes_one_by_one(self) -> bool:
+        """Whether each recipient has a time of their own."""
+        return self.counted_from is CountedFrom.EVENT
 
     @property
     def is_of_previous(self) -> bool:
@@ -89,15 +107,18 @@ class FollowUp:
         return self.of is Of.PREVIOUS
 
     def due(self, ended: datetime) -> datetime:
-        """When it is due if the mass mail ended then."""
-        return self.on or ended + (self.after or timedelta())
+        """When it is due if the mass mail ended then; or when its recipients are waited for from then on."""
+        return self.on or (ended if self.comes_one_by_one else ended + (self.after or timedelta()))
 
     @property
     def when(self) -> str:
         """In words."""
         if self.on:
             return f"on {self.on:%Y-%m-%d %H:%M %Z}"
-        return f"{(self.after or timedelta()).days} days after the end"
+        days = f"{(self.after or timedelta()).days} days after"
+        if self.comes_one_by_one:
+            return f"{days} each one's own {'click' if self.audience is Audience.CLICKED else 'open'}"
+        return f"{days} the end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,3 +239,20 @@ def _problems_of_follow_up(number: int, follow_up: FollowUp, now: datetime) -> I
         yield f"Follow-up {number} would come before the mass mail's end; give a number of days from 0."
     if follow_up.after is not None and follow_up.after > LONGEST_WAIT:
         yield f"Follow-up {number} would come too late; give {LONGEST_WAIT.days} days at most."
+    yield from _problems_of_events(number, follow_up)
+
+
+def _problems_of_events(number: int, follow_up: FollowUp) -> Iterator[str]:
+    if not follow_up.comes_one_by_one:
+        if follow_up.within is not None:
+            yield (
+                f"Follow-up {number} counts from the end, so it waits for nobody's open or click; "
+                "take 'within' out, or count from the event."
+            )
+    elif not follow_up.audience.comes_one_by_one:
+        yield (
+            f"Follow-up {number} can't count from an event, since '{follow_up.audience}' is none; "
+            "let it go to those who opened or clicked, or count from the end."
+        )
+    elif follow_up.within is not None and not timedelta() < follow_up.within <= LONGEST_WAIT:
+        yield f"Follow-up {number} can't wait so long for opens and clicks; give 1 to {LONGEST_WAIT.days} days."

@@ -1,6 +1,8 @@
 """Who belongs to a follow-up's audience, as conditions on contacts and on an earlier stage's rows."""
 
-from sqlalchemy import ColumnElement, and_, null, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, null, select
 
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.mass_mail import Audience
@@ -28,6 +30,12 @@ def in_audience_of(asked: StageKey, audience: Audience) -> ColumnElement[bool]:
     """Contacts that are in this stage's audience."""
     theirs = select(delivery.c.contact_id).where(rows_of(asked), in_audience(audience))
     return and_(contact.c.id.in_(theirs))
+
+
+def everybody_of(asked: StageKey, audience: Audience) -> Select[Any]:
+    """The contacts that are in this stage's audience, beside the stage's own rows."""
+    of_stage = select(contact).join(delivery, delivery.c.contact_id == contact.c.id)
+    return of_stage.where(rows_of(asked), in_audience(audience))
 
 
 def has_replied(mass_mail_id: str) -> ColumnElement[bool]:

@@ -35,10 +35,11 @@ from serienmail.domain.loading import Load, Loaded
 from serienmail.domain.requirement import Requirement
 from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS
-from serienmail.storage.audience import has_replied, in_audience
+from serienmail.storage.audience import everybody_of, has_replied
 from serienmail.storage.counting import count_stage
 from serienmail.storage.database import Database
 from serienmail.storage.local_time import wait_for_local_time
+from serienmail.storage.own_days import already_gets_it, due_by_now, looks_again
 from serienmail.storage.requirements import counted, faults, is_faulty
 from serienmail.storage.rows import ended_as, rows_of, stage_row
 from serienmail.storage.selections import Chosen, SelectionStore
@@ -64,18 +65,31 @@ class RecipientStore:
     async def load(self, load: Load, now: datetime) -> Counts:
         """Write the stage's recipients, in one transaction; the same revision again changes nothing.
 
-        A newer revision replaces them, as long as none was handed over (else CommandRefused).
+        A newer revision replaces them, as long as none was handed over (else CommandRefused). With days of their own,
+        those who are due by now join those who are there already.
         """
-        candidates = await self._candidates(load)
+        candidates = await self._candidates(load, now=now)
         async with self._database.write() as connection:
             await hold_off_erasures(connection)
-            if not await _is_loaded(connection, load):
-                await _replace(connection, load, candidates)
+            loaded = await _is_loaded(connection, load)
+            if load.own_days:
+                await _add(connection, load, candidates)
+            elif not loaded:
+                await _clear(connection, load.key)
+                await _add(connection, load, candidates)
+            if not loaded:
                 if load.local_due:
                     await wait_for_local_time(connection, load.key, load.local_due, self._home(load.account))
                 values = {"revision": load.revision, "loaded_at": now, "template": load.templates[0]}
                 await connection.execute(update(stage).where(stage_row(load.key)).values(**values))
             return await count_stage(connection, load.key)
+
+    async def looks_again(self, load: Load, now: datetime) -> datetime | None:
+        """When others may be due, if they come one by one; None if nobody can come any more."""
+        if load.own_days is None:
+            return None
+        async with self._database.read() as connection:
+            return await looks_again(connection, load, load.own_days, now)
 
     async def preview(self, load: Load, requirements: Sequence[Requirement] = ()) -> Loaded:
         """What loading would give now, and who wouldn't meet a requirement; writes nothing."""
@@ -169,17 +183,19 @@ class RecipientStore:
     def _home(self, account: str) -> str:
         return self._time_zones.get(account, "")
 
-    async def _candidates(self, load: Load, requirements: Sequence[Requirement] = ()) -> Select[Any]:
+    async def _candidates(
+        self, load: Load, requirements: Sequence[Requirement] = (), now: datetime | None = None
+    ) -> Select[Any]:
+        """now: for those who come one by one."""
+        chosen = Chosen(true())
         if load.audience is None:
             chosen = await self._selections.chosen(load.selection)
             source = select(contact).where(chosen.condition)
+        elif load.own_days is None or now is None:
+            source = everybody_of(load.asked, load.audience)
         else:
-            audience = (
-                select(contact)
-                .join(delivery, delivery.c.contact_id == contact.c.id)
-                .where(rows_of(load.asked), in_audience(load.audience))
-            )
-            source, chosen = audience, Chosen(true())
+            async with self._database.read() as connection:
+                source = await due_by_now(connection, load, load.own_days, now)
         if load.ignore is not None:
             chosen = replace(chosen, ignored=(await self._selections.chosen(load.ignore)).condition)
         own = _reason(load, chosen).label("own_reason"), faults(requirements).label("faults")
@@ -286,21 +302,29 @@ async def _is_loaded(connection: AsyncConnection, load: Load) -> bool:
     return row.loaded_at is not None and row.revision >= load.revision
 
 
-async def _replace(connection: AsyncConnection, load: Load, candidates: Select[Any]) -> None:
-    claimed = select(func.count()).where(rows_of(load.key), delivery.c.token.is_not(null()))
+async def _clear(connection: AsyncConnection, key: StageKey) -> None:
+    claimed = select(func.count()).where(rows_of(key), delivery.c.token.is_not(null()))
     if (await connection.execute(claimed)).scalar_one():
         raise CommandRefused("Some recipients have got their mail already; the selection can't be changed any more.")
-    await connection.execute(delete(delivery).where(rows_of(load.key)))
+    await connection.execute(delete(delivery).where(rows_of(key)))
+
+
+async def _add(connection: AsyncConnection, load: Load, candidates: Select[Any]) -> None:
     found = candidates.subquery()
+    last = select(func.coalesce(func.max(delivery.c.seq), 0)).where(rows_of(load.key)).scalar_subquery()
+    reason: ColumnElement[str] = found.c.reason
+    if load.own_days:
+        again = and_(found.c.reason == "", already_gets_it(load.key, found.c.address_key))
+        reason = case((again, literal(Exclusion.DUPLICATE.value)), else_=found.c.reason)
     rows = select(
         literal(load.key.mass_mail_id),
         literal(load.key.stage),
-        func.row_number().over(order_by=found.c.contact_id),
+        last + func.row_number().over(order_by=found.c.contact_id),
         found.c.contact_id,
         found.c.address,
         found.c.address_key,
-        case((found.c.reason == "", literal(DeliveryState.PENDING.value)), else_=literal(DeliveryState.EXCLUDED.value)),
-        found.c.reason,
+        case((reason == "", literal(DeliveryState.PENDING.value)), else_=literal(DeliveryState.EXCLUDED.value)),
+        reason,
     )
     names = ["mass_mail_id", "stage", "seq", "contact_id", "address", "address_key", "state", "reason"]
     await connection.execute(insert(delivery).from_select(names, rows))

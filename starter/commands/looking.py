@@ -138,7 +138,7 @@ def _stage_row(order: MassMail, stage: StageStatus) -> list[str]:
         f"follow-up {stage.number}" if rule else "mass mail",
         words(rule.audience) if rule else "selected",
         words(stage.phase),
-        moment(stage.due) if stage.due or not rule else rule.when,
+        rule.when if rule and (rule.comes_one_by_one or not stage.due) else moment(stage.due),
     ]
 
 

@@ -1,13 +1,13 @@
 """What is loaded for each stage, and what keeps it from being sent."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from serienmail.domain.delivery import Counts, StageKey
-from serienmail.domain.loading import Loaded, first_load, follow_up_load
-from serienmail.domain.mass_mail import Audience, FollowUp, OnMissing
-from tests.builders import an_order
+from serienmail.domain.loading import Loaded, OwnDays, first_load, follow_up_load
+from serienmail.domain.mass_mail import Audience, CountedFrom, FollowUp, OnMissing
+from tests.builders import NOON, an_order
 
 THANKS = FollowUp(template="thanks@2", audience=Audience.OPENED, after=timedelta(days=3), ignore="abc")
 REMINDER = FollowUp(template="reminder@1", audience=Audience.NOT_OPENED, after=timedelta(days=7))
@@ -25,6 +25,37 @@ def test_a_follow_up_has_its_own_template_audience_and_ignore_list() -> None:
     assert (load.key, load.templates) == (StageKey("autumn", 2), ("thanks@2",))
     assert (load.audience, load.ignore) == (Audience.OPENED, "abc")
     assert load.on_missing is OnMissing.EXCLUDE
+
+
+def test_a_follow_up_can_wait_for_each_ones_own_event_so_long_after_the_last_mail() -> None:
+    each = FollowUp(
+        template="thanks@2", audience=Audience.CLICKED, after=timedelta(days=3), counted_from=CountedFrom.EVENT
+    )
+    load = follow_up_load(an_order(follow_ups=(each, THANKS)), 1, 1)
+    assert load.own_days == OwnDays(timedelta(days=3), within=timedelta(days=30))
+    assert follow_up_load(an_order(follow_ups=(each, THANKS)), 1, 2).own_days is None
+
+
+DAY, HOUR, MINUTES = timedelta(days=1), timedelta(hours=1), timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("after", "first", "last_mail", "again"),
+    [
+        (3 * DAY, NOON - DAY, NOON - 2 * DAY, NOON + 2 * DAY + MINUTES),  # who opened yesterday is the next one
+        (3 * DAY, NOON - DAY, NOON - 90 * DAY, NOON + 2 * DAY + MINUTES),  # and gets it, though nobody else will
+        (3 * DAY, NOON - 4 * DAY, NOON - 5 * DAY, NOON + MINUTES),  # came late into the database
+        (3 * DAY, None, NOON - 2 * DAY, NOON + 3 * DAY),  # who opens now isn't due before
+        (timedelta(), None, NOON - 2 * DAY, NOON + HOUR),  # at once is within an hour
+        (9 * DAY, None, NOON - 6 * DAY, NOON + DAY),  # nobody else can come after that
+        (3 * DAY, None, NOON - 7 * DAY, None),
+        (3 * DAY, None, None, None),  # no mail went out that can be opened
+    ],
+)
+def test_people_who_come_one_by_one_are_looked_for_when_the_next_can_be_due(
+    after: timedelta, first: datetime | None, last_mail: datetime | None, again: datetime | None
+) -> None:
+    assert OwnDays(after, within=7 * DAY).looks_again(NOON, first, last_mail) == again
 
 
 def test_recipients_who_can_all_be_written_to_are_no_problem() -> None:

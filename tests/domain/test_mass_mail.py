@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from serienmail.domain.errors import ChecksFailed, InvalidOrder
-from serienmail.domain.mass_mail import Audience, FollowUp, check_order
+from serienmail.domain.mass_mail import Audience, CountedFrom, FollowUp, check_order
 from tests.builders import NOON, an_order
 
 DAYS = FollowUp(template="thanks@2", audience=Audience.RECEIVED, after=timedelta(days=3))
 LATER = NOON + timedelta(days=5)
+EACH: dict[str, Any] = {"after": timedelta(3), "counted_from": CountedFrom.EVENT}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ LATER = NOON + timedelta(days=5)
         {"follow_ups": (DAYS, DAYS, DAYS)},
         {"follow_ups": (FollowUp(template="a@1", audience=Audience.NOT_OPENED, on=LATER),)},
         {"follow_ups": (FollowUp(template="a@1", audience=Audience.OPENED, after=timedelta()),)},
+        {"follow_ups": (FollowUp(template="a@1", audience=Audience.CLICKED, **EACH, within=timedelta(7)),)},
     ],
 )
 def test_an_order_that_can_be_carried_out_is_accepted(changes: dict[str, Any]) -> None:
@@ -74,6 +76,12 @@ def test_all_that_is_wrong_with_an_order_is_said_at_once() -> None:
         (Audience.RECEIVED, {"on": datetime(2027, 1, 1)}, "no time zone"),  # noqa: DTZ001  # refusing it is the test
         (Audience.RECEIVED, {"after": timedelta(-1)}, "before the mass mail's end"),
         (Audience.RECEIVED, {"after": timedelta.max}, "too late"),
+        (Audience.RECEIVED, EACH, "can't count from an event, since 'received' is none"),
+        (Audience.NOT_CLICKED, EACH, "can't count from an event"),
+        (Audience.OPENED, {"on": LATER, "counted_from": CountedFrom.EVENT}, "give days instead of a date"),
+        (Audience.OPENED, {**EACH, "within": timedelta()}, "give 1 to 3650 days"),
+        (Audience.OPENED, {**EACH, "within": timedelta.max}, "give 1 to 3650 days"),
+        (Audience.OPENED, {"after": timedelta(3), "within": timedelta(7)}, "take 'within' out"),
     ],
 )
 def test_a_follow_up_needs_one_time_that_makes_sense(audience: Audience, when: dict[str, Any], says: str) -> None:
@@ -91,3 +99,10 @@ def test_days_count_from_the_mass_mails_end_and_a_date_stands() -> None:
     assert DAYS.due(NOON) == NOON + timedelta(days=3)
     assert dated.due(NOON) == dated.on
     assert [DAYS.when, dated.when] == ["3 days after the end", "on 2026-04-01 09:00 UTC"]
+
+
+def test_a_follow_up_that_counts_from_events_begins_with_the_mass_mails_end() -> None:
+    opened = FollowUp(template="a@1", audience=Audience.OPENED, **EACH)
+    clicked = FollowUp(template="a@1", audience=Audience.CLICKED, **EACH)
+    assert opened.due(NOON) == NOON
+    assert [opened.when, clicked.when] == ["3 days after each one's own open", "3 days after each one's own click"]

@@ -10,7 +10,7 @@ from serienmail.domain.activity import NewCall, NewTask, Priority
 from serienmail.domain.criteria import InFilter, InList, where
 from serienmail.domain.crm_record import CrmRecord, Extent, Reminder
 from serienmail.domain.errors import InvalidOrder
-from serienmail.domain.mass_mail import AsOf, Audience, InDoubt, OnMissing
+from serienmail.domain.mass_mail import AsOf, Audience, CountedFrom, InDoubt, OnMissing
 from serienmail.domain.trigger import FieldUpdate, On, Trigger
 from starter.crm_record import WrittenCrmRecord
 from starter.order_file import FollowUpEntry, OrderFile, Overrides, default_id, order_of, read_order
@@ -51,6 +51,12 @@ def test_an_order_says_everything_a_mass_mail_needs() -> None:
         on_missing=OnMissing.EXCLUDE,
         in_doubt=InDoubt.RESEND,
     )
+
+
+def test_a_follow_up_can_count_from_each_ones_own_event() -> None:
+    order = order_of(tomllib.loads(f"{FOLLOW_UP}after_days = 3\nfrom = 'event'\nwithin_days = 14\n"))
+    (entry,) = order.follow_ups
+    assert (entry.counted_from, entry.after, entry.within) == (CountedFrom.EVENT, timedelta(3), timedelta(14))
 
 
 def test_an_order_names_filters_lists_and_who_is_left_out() -> None:
@@ -124,6 +130,7 @@ def test_an_order_says_what_the_crm_keeps() -> None:
         ("due = 2026-12-01", "'due' must be a date and time"),
         (f"{FOLLOW_UP}after_days = true", "'follow-up 1: after_days' must be a whole number"),
         (f"{FOLLOW_UP}after_days = 99999999999", "give a number of days that makes sense"),
+        (f"{FOLLOW_UP}within_days = 99999999999", "'within_days' can't be 99999999999"),
         ("[[follow_up]]\ntemplate = 'b'", "needs a template and an audience"),
         ("[[follow_up]]\ntemplate = 'b'\naudience = 'all'", "choose one of received, opened, not_opened"),
         ("follow_up = 3", "'follow_up' must be tables"),

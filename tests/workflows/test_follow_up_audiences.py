@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from serienmail.domain.commands import Phase
 from serienmail.domain.criteria import Comparison, Operator
-from serienmail.domain.mass_mail import Audience, Of
+from serienmail.domain.mass_mail import Audience, CountedFrom, Of
 from serienmail.domain.states import MassMailState
 from tests.builders import a_contact
-from tests.world import DAY, HOUR, World, everybody, follow_up
+from tests.world import DAY, HOUR, OWNER, World, everybody, follow_up
 
 FIRST = 1  # the number of a test's only mass mail, as links name it
 
@@ -108,3 +108,30 @@ async def test_a_follow_up_to_nobody_is_over_at_once(world: World) -> None:
     await world.skip("nobody", DAY)
     assert (await world.mails.wait("nobody")).state is MassMailState.FINISHED_AUTOMATICALLY
     assert await world.states("nobody") == [{"sent": 1}, {}]
+
+
+async def test_each_gets_a_follow_up_so_long_after_their_own_click_and_nobody_twice(world: World) -> None:
+    await world.contacts(4)
+    each = follow_up(3, Audience.CLICKED, counted_from=CountedFrom.EVENT, within=10 * DAY)
+    await world.start("own-days", due=None, follow_ups=(each,))
+    await world.until_phase("own-days", 1, Phase.WAITING_TO_CONTINUE)
+    waiting = await world.details(world.workflow("own-days"))
+    assert "due 3 days after each one's own click" in waiting
+    assert "others get it so long after their own open or click" in waiting
+    now = await world.now("own-days")
+    await world.opened(1, link=1)
+    await world.opened(2, link=1, at=now + 5 * DAY)
+    await world.opened(3, link=1, at=now + 11 * DAY)  # too late
+    await world.opened(4, at=now + DAY)  # no click
+    first = world.delivery_of_follow_up("own-days", 1, 2)
+    await world.environment.fast_forward(first, 4 * DAY)
+    await world.until_received(5)
+    await world.until_phase("own-days", 1, Phase.WAITING_TO_CONTINUE)
+    await world.mails.stop("own-days", by=OWNER)
+    await world.until("own-days", MassMailState.STOPPED)
+    await world.mails.restart("own-days", by=OWNER)
+    await world.until_phase("own-days", 1, Phase.WAITING_TO_CONTINUE)
+    await world.environment.fast_forward(world.delivery_of_follow_up("own-days", 1, 3), 20 * DAY)
+    await world.mails.wait("own-days")
+    assert await world.states("own-days") == [{"sent": 4}, {"sent": 2}]
+    assert world.received() == sorted([*everybody(4), *everybody(2)])
