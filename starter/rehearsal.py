@@ -16,7 +16,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from serienmail.domain.mass_mail import Audience, MassMail
+from serienmail.domain.mass_mail import Audience, CountedFrom, MassMail
 from serienmail.domain.states import DeliveryState
 from serienmail.mailing.links import Links
 from serienmail.settings import load_settings
@@ -55,7 +55,7 @@ async def rehearse(environment: Embedded, order: MassMail) -> Rehearsed:
     links = Links(environment.web_url, environment.settings.link_key.get_secret_value().encode())
     async with httpx.AsyncClient(timeout=30) as http:
         reader = Reader(http, links)
-        order = await environment.mails.start(replace(order, account=ACCOUNT))
+        order = await environment.mails.start(_rehearsable(order))
 
         async def look() -> None:
             """A rehearsal shows its numbers at the end."""
@@ -64,6 +64,12 @@ async def rehearse(environment: Embedded, order: MassMail) -> Rehearsed:
         report = await environment.mails.status(order.id)
         stories = await DeliveryList(environment.mails.services.database).stories(order.id)
         return Rehearsed(recount(report, reader, environment.inbox), people(order, stories))
+
+
+def _rehearsable(order: MassMail) -> MassMail:
+    """Everybody reads at once here, so the days after each one's own open or click are those after the end."""
+    rules = [replace(rule, counted_from=CountedFrom.END, within=None) for rule in order.follow_ups]
+    return replace(order, account=ACCOUNT, follow_ups=tuple(rules))
 
 
 def people(order: MassMail, stories: Sequence[Story]) -> list[Person]:

@@ -25,6 +25,12 @@ everyone = true
 template = "autumn"
 audience = "received"
 after_days = 3
+
+[[follow_up]]
+template = "autumn"
+audience = "opened"
+after_days = 3
+from = "event"
 """
 
 

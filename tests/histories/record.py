@@ -19,8 +19,9 @@ from temporalio.worker import Worker
 
 from activities.mailboxes import MailboxActivities, Reading
 from serienmail.domain.activity import NewTask
-from serienmail.domain.commands import Edit
+from serienmail.domain.commands import Edit, Phase
 from serienmail.domain.crm_record import CrmRecord, Extent
+from serienmail.domain.mass_mail import Audience, CountedFrom
 from serienmail.domain.states import MassMailState
 from serienmail.domain.template import Template
 from serienmail.domain.trigger import On, Trigger, Triggered
@@ -133,6 +134,7 @@ async def _campaign(world: World, server: SlowServer) -> None:
     await _write("finished", campaign)
     await _write("follow-up", world.sending("campaign", stage=1, epoch=3))
     await _write("cancelled", await _cancelled(world))
+    await _write("one-by-one", await _one_by_one(world))
 
 
 async def _cancelled(world: World) -> WorkflowHandle[Any, Any]:
@@ -141,6 +143,13 @@ async def _cancelled(world: World) -> WorkflowHandle[Any, Any]:
     await world.workflow("cancelled").cancel()
     await world.until("cancelled", MassMailState.STOPPED)
     return world.workflow("cancelled")
+
+
+async def _one_by_one(world: World) -> WorkflowHandle[Any, Any]:
+    each = follow_up(3, Audience.CLICKED, counted_from=CountedFrom.EVENT)
+    await world.start("one-by-one", due=None, follow_ups=(each,))
+    await world.until_phase("one-by-one", 1, Phase.WAITING_TO_CONTINUE)
+    return world.delivery_of_follow_up("one-by-one", 1, 2)
 
 
 async def _write(name: str, workflow: WorkflowHandle[Any, Any]) -> None:
