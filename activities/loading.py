@@ -83,7 +83,7 @@ class LoadingActivities:
                 missing = {}
             await self._recipients.limit(load.key)  # last, so that nobody takes the place of somebody who gets none
             later = await self._recipients.looks_again(load, ActivityClock().now())
-            return Loaded(await self._recipients.counts(load.key), missing, later)
+            return Loaded(await self._recipients.counts(load.key), missing, looks_again=later)
 
     async def _checked_at_once(self, load: Load, requirements: Sequence[Requirement]) -> dict[str, int]:
         if load.on_missing is OnMissing.EXCLUDE:
