@@ -1,14 +1,17 @@
 """The web application: its routes, and what holds for every answer."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from sqlalchemy import text
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serienmail.mailing.links import Links
@@ -26,6 +29,7 @@ from web.api import create_api
 from web.click import Targets, click_routes
 from web.confirm import Confirmations, confirm_routes
 from web.health import Ping, health_routes
+from web.pace import Paces
 from web.pixel import pixel_routes
 from web.recording import Recording
 from web.spool import Spool
@@ -80,7 +84,8 @@ def compose(settings: Settings, database: Database) -> FastAPI:
     )
     app = create_app(links, Visitors(machines, key), adapters)
     secrets = {str(provider): secret.get_secret_value() for provider, secret in settings.webhooks.items()}
-    app.include_router(webhook_routes(links, secrets, FeedbackStore(database, settings.soft_bounces), fetch))
+    feedback = FeedbackStore(database, settings.soft_bounces, settings.unmatched_days)
+    app.include_router(webhook_routes(links, secrets, feedback, fetch))
     if settings.api_key is not None:
         statistics = StatisticsStore(database, settings.known_providers)
         api = create_api(settings.api_key.get_secret_value(), statistics, FeedStore(database))
@@ -97,27 +102,36 @@ def create_app(links: Links, visitors: Visitors, adapters: Adapters) -> FastAPI:
             yield
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=working)
-    app.include_router(pixel_routes(links, visitors, adapters.recording))
-    app.include_router(click_routes(links, visitors, adapters.recording, adapters.targets))
-    app.include_router(unsubscribe_routes(links, adapters.recipients, adapters.recording))
-    app.include_router(confirm_routes(links, adapters.confirmations))
-    app.include_router(health_routes(adapters.ping))
+    routers = (
+        pixel_routes(links, visitors, adapters.recording),
+        click_routes(links, visitors, adapters.recording, adapters.targets),
+        unsubscribe_routes(links, adapters.recipients, adapters.recording),
+        confirm_routes(links, adapters.confirmations),
+        health_routes(adapters.ping),
+    )
+    for router in routers:
+        app.include_router(router)
     app.add_middleware(Guard)
+    app.add_exception_handler(405, partial(_not_so, [route for router in routers for route in router.routes]))
     app.add_exception_handler(Exception, _apologise)
     logging.getLogger("uvicorn.access").addFilter(_without_people)
     return app
 
 
 class Guard:
-    """Refuses large bodies, and puts the headers on every answer. Plain ASGI: a middleware of FastAPI's kind would take
-    as long as all the rest.
+    """Refuses large bodies and too many requests, and puts the headers on every answer. Plain ASGI: a middleware of
+    FastAPI's kind would take as long as all the rest.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, paces: Paces | None = None) -> None:
         self._app = app
+        self._paces = paces or Paces()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -126,12 +140,24 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        most = MOST_BYTES if scope.get("path", "").startswith("/webhooks/") else MOST_BODY
-        if scope["type"] == "http" and int(Headers(scope=scope).get("content-length", 0)) > most:
-            refusal = PlainTextResponse(f"At most {most} bytes are read here.\n", status_code=413)
-            await refusal(scope, receive, guarded)
-        else:
-            await self._app(scope, receive, guarded)
+        await (self._refusal(scope) or self._app)(scope, receive, guarded)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        most = MOST_BYTES if scope["path"].startswith("/webhooks/") else MOST_BODY
+        if int(Headers(scope=scope).get("content-length", 0)) > most:
+            return PlainTextResponse(f"At most {most} bytes are read here.\n", 413)
+        address = scope["client"][0] if scope.get("client") else ""
+        if wait := self._paces.wait(address, scope["path"]):
+            return PlainTextResponse(f"Too many requests; come again in {wait} s.\n", 429, {"Retry-After": str(wait)})
+        return None
+
+
+async def _not_so(routes: Sequence[BaseRoute], request: Request, error: HTTPException) -> Response:
+    """RFC 9110 15.5.6 wants all methods of the path named, which several routes have among them."""
+    there = [each for each in routes if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in there for method in route.methods or ()}
+    allowed = ", ".join(sorted(methods)) or (error.headers or {}).get("Allow", "")
+    return PlainTextResponse(f"Only {allowed} is answered here.\n", 405, {"Allow": allowed})
 
 
 async def _apologise(_request: Request, _error: Exception) -> Response:

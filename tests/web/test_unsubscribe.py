@@ -144,3 +144,13 @@ async def test_the_page_speaks_the_reader_s_language(client: httpx.AsyncClient, 
 def test_a_masked_address_keeps_one_letter_and_the_domain() -> None:
     assert masked("anna@example.org") == "a***@example.org"
     assert masked("ü@example.org") == "ü***@example.org"
+
+
+@pytest.mark.parametrize(
+    ("way", "allowed"), [("", "GET, HEAD, POST"), ("/all", "GET, HEAD, POST"), ("/again", "GET, HEAD, POST")]
+)
+async def test_another_method_is_told_all_that_are_answered(
+    client: httpx.AsyncClient, links: Links, way: str, allowed: str
+) -> None:
+    answer = await client.put(links.unsubscribe_url(MAIL) + way)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
