@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     """Other systems that triggers may tell, by the name that orders give them."""
     soft_bounces: int = Field(default=3, ge=1)
     """As many mass mails must bounce softly at an address, within half a year, until it gets no more."""
+    unmatched_days: int = Field(default=30, ge=1)
+    """What comes back and matches no mail is kept so long; it may name people."""
     edit_lead_minutes: int = Field(default=15, ge=0)
     metrics_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
     sources: dict[str, Source] = Field(default_factory=dict)

@@ -122,7 +122,7 @@ def wire(settings: Settings, database: Database) -> Services:
         suppressions=SuppressionStore(database, address_hash),
         persons=PersonStore(database, address_hash),
         consent_requests=ConsentRequestStore(database),
-        feedback=FeedbackStore(database, settings.soft_bounces),
+        feedback=FeedbackStore(database, settings.soft_bounces, settings.unmatched_days),
         mailboxes=MailboxReader(settings.mailboxes, links),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),

@@ -140,7 +140,7 @@ async def serve(settings: Settings, host: str, port: int, *, lmtp: bool) -> None
     database = Database(settings.database_url)
     try:
         await require_migrated(database)
-        handler = BounceHandler(links, domains, FeedbackStore(database, settings.soft_bounces))
+        handler = BounceHandler(links, domains, FeedbackStore(database, settings.soft_bounces, settings.unmatched_days))
         listener = Listener(handler, host, port, lmtp=lmtp)
         await listener.start()
         stopped = asyncio.Event()

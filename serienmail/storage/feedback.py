@@ -1,16 +1,17 @@
 """Keeps what comes back about mails, each thing once, and carries out what follows from it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, distinct, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, distinct, false, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.consent import Consent, Purpose
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.delivery import MailRef, StageKey
+from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.feedback import (
     SOFT_BOUNCES_COUNT_FOR,
     UNDELIVERED,
@@ -20,12 +21,12 @@ from serienmail.domain.feedback import (
     proves_hand_over,
     reason_to_suppress,
 )
-from serienmail.domain.states import DeliveryState
+from serienmail.domain.states import OPEN_STATES, DeliveryState
 from serienmail.domain.suppression import Suppression, SuppressionReason
 from serienmail.storage.consents import record_consents
 from serienmail.storage.database import Database
 from serienmail.storage.doubt import arrived
-from serienmail.storage.rows import rows_of
+from serienmail.storage.rows import ended_as, rows_of
 from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import contact, delivery, event, feedback, mass_mail
 from serienmail.storage.triggers import keep_set_off
@@ -46,12 +47,14 @@ _FIRST_TIMES = {
 class FeedbackStore:
     """The one way in for bounces, complaints, reports and replies, however they came.
 
-    patience: soft bounces of so many mass mails are enough to suppress an address.
+    patience: soft bounces of so many mass mails are enough to suppress an address. kept_for: days that what matches no
+    mail is kept, for it may name people whom nobody could find in it.
     """
 
-    def __init__(self, database: Database, patience: int) -> None:
+    def __init__(self, database: Database, patience: int, kept_for: int = 30) -> None:
         self._database = database
         self._patience = patience
+        self._kept_for = timedelta(days=kept_for)
 
     async def record(self, news: Sequence[Feedback]) -> None:
         """Keep these; returns when they and what follows from them are committed. Safe to repeat."""
@@ -64,11 +67,19 @@ class FeedbackStore:
         mail = await _find(connection, news.mail)
         if mail is not None and await _has_enough(connection, mail):
             return
-        if not await _is_new(connection, news, mail) or mail is None:
+        if not await _is_new(connection, news, mail):
+            return
+        if mail is None:
+            old = delete(feedback).where(feedback.c.mass_mail_id.is_(None), feedback.c.at < news.at - self._kept_for)
+            await connection.execute(old)
             return
         reason = reason_to_suppress(news, await _soft_bounces(connection, mail, news.at), self._patience)
         entries = [_entry(mail, reason, news.at)] if reason else []
-        await suppress(connection, entries, also=_is(mail))  # also locks the mail's own row, in the usual order
+        unwanted = _follow_ups(mail, news)
+        # also locks the mail's own row and those that the answer makes unwanted, in the usual order
+        await suppress(connection, entries, also=or_(_is(mail), unwanted))
+        excluded = {"state": ended_as(DeliveryState.EXCLUDED), "reason": Exclusion.REPLIED}
+        await connection.execute(update(delivery).where(unwanted).values(excluded))
         await _mark(connection, mail, news)
         if reason is SuppressionReason.UNSUBSCRIBED:
             await record_consents(connection, [_withdrawal(mail, news)])
@@ -77,7 +88,7 @@ class FeedbackStore:
 def _mail(ref: MailRef) -> Select[Any]:
     """A row without an address never became a mail, and nothing comes back from one that was excluded."""
     return (
-        select(delivery, contact.c.key.label("contact_key"), contact.c.module)
+        select(delivery, mass_mail.c.status, contact.c.key.label("contact_key"), contact.c.module)
         .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .outerjoin(contact, contact.c.id == delivery.c.contact_id)
         .where(mass_mail.c.number == ref.number, delivery.c.stage == ref.stage, delivery.c.seq == ref.seq)
@@ -91,6 +102,14 @@ async def _find(connection: AsyncConnection, ref: MailRef | None) -> Row[Any] | 
 
 def _is(mail: Row[Any]) -> ColumnElement[bool]:
     return and_(rows_of(StageKey(mail.mass_mail_id, mail.stage)), delivery.c.seq == mail.seq)
+
+
+def _follow_ups(mail: Row[Any], news: Feedback) -> ColumnElement[bool]:
+    """What is loaded already and still due to whoever answered, if the order says that nothing more goes to them."""
+    if news.kind is not Happening.REPLIED or not mail.status.get("order", {}).get("stop_on_reply"):
+        return false()
+    same = and_(delivery.c.mass_mail_id == mail.mass_mail_id, delivery.c.contact_id == mail.contact_id)
+    return and_(same, delivery.c.stage > 0, delivery.c.state.in_(OPEN_STATES))
 
 
 async def _has_enough(connection: AsyncConnection, mail: Row[Any]) -> bool:

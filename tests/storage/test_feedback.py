@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from serienmail.domain.delivery import MailRef
 from serienmail.domain.feedback import Feedback, Happening, Severity
@@ -135,3 +135,26 @@ async def test_one_mail_brings_a_hundred_things_at_most_and_each_is_short(
     kept = await rows(database, feedback)
     assert len(kept) == MOST_OF_ONE_MAIL
     assert len(kept[0].detail) == LONGEST_DETAIL
+
+
+@pytest.mark.parametrize(("stop", "due"), [(True, "excluded:replied"), (False, "pending:")])
+async def test_an_answer_excludes_a_follow_up_that_is_loaded_already_if_the_order_says_so(
+    database: Database, store: FeedbackStore, stop: bool, due: str
+) -> None:
+    async with database.write() as connection:
+        first = update(mass_mail).where(mass_mail.c.id == "m1")
+        await connection.execute(first.values(status={"order": {"stop_on_reply": stop}}))
+        copied = select(delivery).where(delivery.c.mass_mail_id == "m1")
+        row = dict((await connection.execute(copied)).mappings().one())
+        for seq, contact in ((1, 1), (2, 2)):  # another person's stays
+            theirs = {"stage": 1, "seq": seq, "contact_id": contact, "address_key": f"{contact}", "state": "pending"}
+            await connection.execute(insert(delivery).values(row | theirs))
+    await store.record([news(Happening.REPLIED)])
+    # the mail that was answered, its follow-ups to that person and to another one, and other mass mails
+    assert await states(database) == ["sent:", due, "pending:", "sent:", "sent:", "pending:"]
+
+
+async def test_what_matches_no_mail_is_kept_for_some_days_alone(database: Database, store: FeedbackStore) -> None:
+    unmatched = [news(id=f"u{day}", mail=None, at=NOON + timedelta(days=day)) for day in (0, 1, 31)]
+    await store.record([news(), *unmatched])
+    assert [row.id for row in await rows(database, feedback)] == ["1", "u1", "u31"]
