@@ -1,5 +1,6 @@
 """The post office: takes claimed recipients, builds their mails and hands them over."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -119,9 +120,15 @@ class PostOffice:
         self._measured_links = measured_links
         self._lines: dict[str, Line] = {}
         self._builders: dict[tuple[str, str, bool, str], MailBuilder] = {}
+        self._compiling = asyncio.Lock()
 
     async def post(self, template: str, account: str, follow_up: bool, mark: str = "") -> Post:
         """For one stage; NotFound for an unknown template or account. mark: stands before each subject."""
+        async with self._compiling:  # 20 slices begin at once: each would compile it for itself
+            builder = await self._builder_of(template, account, follow_up, mark)
+        return await self.post_with(builder, account)
+
+    async def _builder_of(self, template: str, account: str, follow_up: bool, mark: str) -> MailBuilder:
         builder = self._builders.get((template, account, follow_up, mark))
         if builder is None:
             found = await self._templates.get(TemplateRef.parse(template))
@@ -129,7 +136,7 @@ class PostOffice:
             marked = replace(found, subject=mark + found.subject)
             builder = await self.builder(marked, account, follow_up=follow_up, measured_links=ids)
             self._builders[template, account, follow_up, mark] = builder
-        return await self.post_with(builder, account)
+        return builder
 
     async def consent_post(self, template: str, account: str) -> Post:
         """For requests for consent; NotFound for an unknown template or account."""

@@ -103,7 +103,7 @@ class SqliteSteps:
         return frozenset(returned)
 
     def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, isolation_level=None)
+        connection = sqlite3.connect(self._file, timeout=30, isolation_level=None)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         return connection

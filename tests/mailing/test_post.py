@@ -1,5 +1,6 @@
 """The post office: what an answer of the mail server means for one recipient."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,7 @@ class _Templates:
 
     async def get(self, ref: TemplateRef) -> Template:
         self.asked += 1
+        await asyncio.sleep(0)
         return self._template
 
 
@@ -102,3 +104,9 @@ async def test_closing_the_office_ends_its_connections() -> None:
     await post_office.post("autumn@1", "marketing", follow_up=False)
     await post_office.close()
     assert transport.closed
+
+
+async def test_slices_that_begin_together_compile_a_template_once() -> None:
+    post_office, templates = office(FakeTransport(Reply(Phase.DOT, 250, "ok")))
+    await asyncio.gather(*(post_office.post("autumn@1", "marketing", follow_up=False) for _ in range(20)))
+    assert templates.asked == 1
