@@ -87,29 +87,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 def wire(settings: Settings, database: Database) -> Services:
     """Build every adapter on this database."""
-    templates = TemplateStore(database)
-    files = FileStore(database)
     key = settings.link_key.get_secret_value().encode()
     links = Links(settings.web_base_url, key)
     address_hash = AddressHash(key)
     limits = {name: account.limits for name, account in settings.accounts.items()}
     time_zones = {name: account.time_zone for name, account in settings.accounts.items()}
     shaping = Shaping(database, limits, settings.known_providers)
-    post_office = PostOffice(
-        templates,
-        settings.accounts,
-        links,
-        shaping,
-        files=files,
-        settings=settings.mail,
-        measured_links=MeasuredLinkStore(database),
-    )
+    post_office = _post_office(settings, database, links, shaping)
     return Services(
         settings=settings,
         database=database,
         contacts=ContactStore(database, address_hash),
-        templates=templates,
-        files=files,
+        templates=TemplateStore(database),
+        files=FileStore(database),
         selections=SelectionStore(database),
         filters=FilterStore(database),
         lists=WorkListStore(database),
@@ -132,4 +122,16 @@ def wire(settings: Settings, database: Database) -> Services:
         contact_actions=ContactActionStore(database),
         hooks=Hooks(settings.hooks),
         statistics=StatisticsStore(database, settings.known_providers),
+    )
+
+
+def _post_office(settings: Settings, database: Database, links: Links, shaping: Shaping) -> PostOffice:
+    return PostOffice(
+        TemplateStore(database),
+        settings.accounts,
+        links,
+        shaping,
+        files=FileStore(database),
+        settings=settings.mail,
+        measured_links=MeasuredLinkStore(database),
     )

@@ -9,11 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import (
-    ActivityError,
     ApplicationError,
-    CancelledError,
-    ChildWorkflowError,
-    TerminatedError,
     is_cancelled_exception,
 )
 
@@ -22,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.records import RecordActivities
     from activities.stages import Reopening, Resolving, StageActivities, StageStart
 
-from serienmail.domain.campaign import TEMPORAL_UI, Campaign, MassMailRun
+from serienmail.domain.campaign import Campaign, MassMailRun
 from serienmail.domain.commands import (
     Command,
     Delete,
@@ -36,7 +32,6 @@ from serienmail.domain.commands import (
     Stop,
 )
 from serienmail.domain.delivery import StageKey
-from serienmail.domain.errors import LedgerWentBack
 from serienmail.domain.loading import first_load, follow_up_load
 from serienmail.domain.stage_run import StageRun
 from serienmail.domain.states import MassMailState
@@ -44,14 +39,12 @@ from serienmail.domain.status import Status, state_at_the_end
 from workflows import afterwards, names, options, progress
 from workflows.delivery import DeliveryRun, DeliveryWorkflow
 from workflows.draining import cancel_all, drained, ended
+from workflows.faults import ENDED_BY_HAND, reason_of, went_back
 from workflows.follow_up import FollowUpRun, FollowUpWorkflow
 from workflows.requests import read, read_news
 
-ENDED_BY_HAND = f"its delivery was ended in the {TEMPORAL_UI}; restart it to go on"
 ACTS_WITHIN = timedelta(seconds=2)
 CANCELLED = "cancelled in Temporal; 'serienmail repair' brings it back"
-
-
 NOT_IN_DOUBT = "not all of these are in doubt; 'serienmail recipients --state unknown' shows who is."
 
 
@@ -362,8 +355,8 @@ class MassMailWorkflow:
         else:
             if not is_cancelled_exception(error):
                 await self._close(stage)
-                stage.stop(_reason(error))
-                if _went_back(error):
+                stage.stop(reason_of(error))
+                if went_back(error):
                     stage.out = 0  # whoever restarts it now has read the reason, and takes the ledger as it is
             elif stage.stops == seen:
                 stage.stop(ENDED_BY_HAND)
@@ -399,22 +392,3 @@ class MassMailWorkflow:
         workflow.upsert_search_attributes(names.search_attributes_of(status))
         summary = progress.words(status.state)
         await workflow.execute_activity_method(RecordActivities.record_status, status, **options.short(summary))
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, ActivityError | ChildWorkflowError) and error.__cause__:
-        error = error.__cause__
-    return error
-
-
-def _went_back(error: BaseException) -> bool:
-    cause = _innermost(error)
-    return isinstance(cause, ApplicationError) and cause.type == LedgerWentBack.__name__
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost sentence of a failure."""
-    error = _innermost(error)
-    if isinstance(error, CancelledError | TerminatedError):
-        return ENDED_BY_HAND
-    return error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__

@@ -3,20 +3,14 @@
 from sqlalchemy import insert, select
 
 from serienmail.storage.database import Database
-from serienmail.storage.tables import (
-    contact,
-    contact_field,
-    file,
-    saved_filter,
-    selection,
-    suppression,
-    template,
-    work_list,
-    work_list_member,
-)
+from serienmail.storage.selection_tables import saved_filter, selection, work_list, work_list_member
+from serienmail.storage.tables import contact, contact_address, contact_field, file, suppression, template
 
 BATCH = 5_000
-_COPIED = (contact_field, contact, suppression, file, template, selection, saved_filter, work_list, work_list_member)
+_COPIED = (
+    *(contact_field, contact, contact_address, suppression, file, template),
+    *(selection, saved_filter, work_list, work_list_member),
+)
 
 
 async def copy_for_rehearsal(source: Database, target: Database) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType
 from serienmail.domain.criteria import AllOf, AnyOf, Comparison, Criterion, InFilter, InList, Not, Operator
 from serienmail.domain.filters import Vocabulary, resolved
-from serienmail.storage.tables import contact, work_list_member
+from serienmail.storage.selection_tables import work_list_member
+from serienmail.storage.tables import contact
 
 
 class _by_code_points(FunctionElement[str]):

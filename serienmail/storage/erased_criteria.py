@@ -12,7 +12,8 @@ from serienmail.domain.criteria import Comparison, Operator
 from serienmail.domain.erasure import Compared, Traces, compared_texts, forgotten
 from serienmail.domain.filters import Vocabulary
 from serienmail.storage.criteria import condition
-from serienmail.storage.tables import contact, contact_field, saved_filter, selection
+from serienmail.storage.selection_tables import saved_filter, selection
+from serienmail.storage.tables import contact, contact_field
 
 _NAMES = ("first_name", "last_name", "company", "email")
 _PARTS = (Operator.CONTAINS, Operator.STARTS_WITH)

@@ -9,7 +9,7 @@ from serienmail.domain import criteria
 from serienmail.domain.errors import NotFound
 from serienmail.domain.filters import Filter
 from serienmail.storage.database import Database
-from serienmail.storage.tables import saved_filter
+from serienmail.storage.selection_tables import saved_filter
 
 
 class FilterStore:

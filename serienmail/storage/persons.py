@@ -19,6 +19,7 @@ from serienmail.storage.crm_tables import activity, triggered
 from serienmail.storage.database import Database
 from serienmail.storage.erased_criteria import erase_criteria
 from serienmail.storage.rows import same_row
+from serienmail.storage.selection_tables import work_list, work_list_member
 from serienmail.storage.suppressions import lock_for_erasure, suppress
 from serienmail.storage.tables import (
     consent,
@@ -32,8 +33,6 @@ from serienmail.storage.tables import (
     mass_mail,
     suppression,
     visit,
-    work_list,
-    work_list_member,
 )
 
 

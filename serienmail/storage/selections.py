@@ -16,8 +16,9 @@ from serienmail.storage.contacts import ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
 from serienmail.storage.filters import FilterStore
+from serienmail.storage.selection_tables import selection, work_list, work_list_member
 from serienmail.storage.suppressions import hold_off_erasures
-from serienmail.storage.tables import contact, selection, work_list, work_list_member
+from serienmail.storage.tables import contact
 
 
 @dataclass(frozen=True, slots=True)

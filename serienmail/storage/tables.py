@@ -3,19 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    DateTime,
-    Dialect,
-    Index,
-    Integer,
-    String,
-    Text,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -162,43 +150,6 @@ class StoredFile(SQLModel, table=True):
 
     id: str = Field(primary_key=True)  # SHA-256, hexadecimal
     content: bytes
-
-
-class StoredSelection(SQLModel, table=True):
-    """A selection under its content's hash, so that orders carry an id and no personal data."""
-
-    __tablename__: ClassVar[str] = "selection"
-
-    id: str = Field(primary_key=True)
-    definition: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
-
-
-class SavedFilter(SQLModel, table=True):
-    """A criterion with a name."""
-
-    __tablename__: ClassVar[str] = "saved_filter"
-
-    name: str = Field(primary_key=True)
-    module: str
-    definition: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
-
-
-class WorkList(SQLModel, table=True):
-    """A static list of one module's records."""
-
-    __tablename__: ClassVar[str] = "work_list"
-
-    name: str = Field(primary_key=True)
-    module: str
-
-
-class WorkListMember(SQLModel, table=True):
-    """A record on a work list. By the CRM's number, so that one deleted and imported again is still on it."""
-
-    __tablename__: ClassVar[str] = "work_list_member"
-
-    list: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
 
 
 class StoredMassMail(SQLModel, table=True):
@@ -426,10 +377,6 @@ consent_request = ConsentRequest.__table__  # type: ignore[attr-defined]
 consent = Consent.__table__  # type: ignore[attr-defined]
 template = TemplateRevision.__table__  # type: ignore[attr-defined]
 file = StoredFile.__table__  # type: ignore[attr-defined]
-selection = StoredSelection.__table__  # type: ignore[attr-defined]
-saved_filter = SavedFilter.__table__  # type: ignore[attr-defined]
-work_list = WorkList.__table__  # type: ignore[attr-defined]
-work_list_member = WorkListMember.__table__  # type: ignore[attr-defined]
 mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]
 stage = Stage.__table__  # type: ignore[attr-defined]
 delivery = Delivery.__table__  # type: ignore[attr-defined]

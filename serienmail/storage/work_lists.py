@@ -12,8 +12,9 @@ from serienmail.domain.errors import AlreadyExists, NotFound
 from serienmail.domain.filters import check_name
 from serienmail.storage.criteria import keys_on
 from serienmail.storage.database import Database
+from serienmail.storage.selection_tables import work_list, work_list_member
 from serienmail.storage.suppressions import hold_off_erasures
-from serienmail.storage.tables import contact, work_list, work_list_member
+from serienmail.storage.tables import contact
 
 BATCH = 5_000
 

@@ -17,7 +17,8 @@ from serienmail.domain.filters import Vocabulary
 from serienmail.storage.contacts import ContactRow, ContactStore
 from serienmail.storage.criteria import condition
 from serienmail.storage.database import Database
-from serienmail.storage.tables import contact, work_list_member
+from serienmail.storage.selection_tables import work_list_member
+from serienmail.storage.tables import contact
 from serienmail.storage.work_lists import WorkListStore
 
 FIELDS = {

@@ -3,11 +3,10 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from serienmail.storage import crm_tables, tables
+from serienmail.storage import crm_tables, selection_tables, tables
 
+DECLARED = (tables, selection_tables, crm_tables)  # by importing them
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)
-both = (tables.Contact.metadata, crm_tables.StoredActivity.metadata)  # importing the modules has declared the tables
-assert both == (SQLModel.metadata, SQLModel.metadata)
 with context.begin_transaction():
     context.run_migrations()
