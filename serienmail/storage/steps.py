@@ -4,6 +4,7 @@ Of a group of 20, a mail's outcome and claim took 150 µs CPU, statement by stat
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,8 @@ Updates = tuple[Update, ...]
 """Each returns one text for each row that it writes."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
 _ASYNCPG_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # no common root
-_FAILED = "the database didn't answer a commit; see that it runs, and that SERIENMAIL_DATABASE_URL is right."
+_FAILED = "the database didn't commit, or didn't say so; the worker's log has the details."
+log = logging.getLogger(__name__)
 
 
 class Steps(Protocol):
@@ -30,6 +32,12 @@ class Steps(Protocol):
 
     async def close(self) -> None:
         """Give the connection back."""
+
+
+def _failed(error: Exception) -> DatabaseAway:
+    """Its own words may show a recipient, so they stay in the log."""
+    log.error("a step of the database failed", exc_info=error)
+    return DatabaseAway(_FAILED)
 
 
 class PostgresqlSteps:
@@ -56,7 +64,7 @@ class PostgresqlSteps:
                 rows = await self._connection.fetch(text, *[values[name] for name in order])
             except (*_ASYNCPG_FAILURES, OSError) as error:
                 self._hang_up()
-                raise DatabaseAway(_FAILED) from error
+                raise _failed(error) from error
         return frozenset([row[0] for row in rows])
 
     async def close(self) -> None:
@@ -91,7 +99,7 @@ class SqliteSteps:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._take, statements, given)
         except sqlite3.Error as error:
-            raise DatabaseAway(_FAILED) from error
+            raise _failed(error) from error
 
     def _take(self, statements: Sequence[tuple[str, Mapping[str, Any]]], given: Mapping[str, str]) -> frozenset[str]:
         returned: list[str] = []

@@ -25,7 +25,7 @@ async def test_what_the_updates_return_is_committed(database: Database) -> None:
 
 async def test_if_one_update_fails_none_is_kept_and_no_value_is_shown(database: Database) -> None:
     await an_open_stage(database, 2)
-    with pytest.raises(DatabaseAway, match="didn't answer") as caught:
+    with pytest.raises(DatabaseAway, match="didn't commit") as caught:
         await database.write_in_one_step((MASS_MAILS, DELIVERIES, IMPOSSIBLE), GIVEN)
     assert "example.org" not in str(caught.value)
     assert await states(database) == ["pending", "pending"]
