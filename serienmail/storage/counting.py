@@ -105,7 +105,7 @@ def _counts(rows: Sequence[Row[Any]]) -> Counts:
 def _counted(these: ColumnElement[bool]) -> CompoundSelect[Any]:
     """By state, then by reason of exclusion, then what was told of the mails; each row has all columns.
 
-    One statement, so one moment. It reads two indexes and not the table, a million rows in less than 200 ms: the
+    One statement, so one moment. It reads two indexes and not the table, a million rows in about 200 ms: the
     states, and apart from them the few rows that somebody did something about.
     """
     rows, no_rows = func.count().label("rows"), literal(0).label("rows")
