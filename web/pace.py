@@ -29,7 +29,7 @@ PACES = {
     "webhooks": Pace(2_000, 200),
     "api": Pace(200, 20),
 }
-"""By the path's first part."""
+"""By the path's first part. They are estimates: no installation's traffic was measured."""
 OTHERS = Pace(100, 10)
 
 
