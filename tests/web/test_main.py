@@ -38,7 +38,9 @@ async def until_it_runs(process: asyncio.subprocess.Process) -> None:
             return
 
 
-async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+@asynccontextmanager
+async def serving(tmp_path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """The process with an empty database, and its port."""
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/serienmail.db")
     await migrate(database)
     await database.close()
@@ -46,10 +48,25 @@ async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     async with started(database.url, port, tmp_path / "spool") as process:
         await until_it_runs(process)
+        yield process, port
+
+
+async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (process, port):
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(f"http://127.0.0.1:{port}/health")).json() == {"status": "ok"}
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 10) in (0, -signal.SIGTERM)
+
+
+async def test_a_connection_outlives_the_five_seconds_after_which_clients_close_theirs(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for pause in (6, 0):
+            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await reader.readuntil(b'{"status":"ok"}')).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(pause)
+        writer.close()
 
 
 async def test_a_database_without_tables_is_refused_in_one_sentence(tmp_path: Path) -> None:
