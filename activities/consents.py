@@ -82,7 +82,7 @@ class ConsentActivities:
             return "handed over before, or expired"
         try:
             post = await self._post_office.consent_post(due.template, due.account)
-            async with post.in_use():
+            async with post.in_use(TURN):
                 answer = await self._deliver(post, due.claimed)
         except SerienmailError:
             await self._requests.give_back(request.number)

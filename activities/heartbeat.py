@@ -11,12 +11,12 @@ INTERVAL = 5.0
 
 
 @asynccontextmanager
-async def beating(progress: Callable[[], int] | None = None) -> AsyncIterator[None]:
-    """Beat while the block runs; progress: a count shown in the Temporal UI."""
+async def beating(*details: Callable[[], int]) -> AsyncIterator[None]:
+    """Beat while the block runs; details: counts that the Temporal UI shows, and that the next attempt can read."""
 
     async def beat() -> None:
         while True:
-            activity.heartbeat(*([progress()] if progress else []))
+            activity.heartbeat(*(detail() for detail in details))
             await asyncio.sleep(INTERVAL)
 
     task = asyncio.create_task(beat())

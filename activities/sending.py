@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clock import ActivityClock
 from activities.heartbeat import beating
-from activities.outages import Outages
+from activities.outages import PATIENT_AFTER, Outages
 from serienmail.domain.delivery import Answer, Claimed, Outcome, SliceJob, given_back, outcome
 from serienmail.domain.errors import ServerUnreachable, TransportFailure
 from serienmail.domain.shaping import NotNow
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 240
 """A slice claims nothing after this, so that its mails' answers (10 min at most) fit into its 20 minutes."""
-PATIENT_AFTER = 3
-"""From this failed attempt on a slice returns and says why it waits, instead of failing once more."""
 PATIENCE = timedelta(minutes=5)
 IN_PLACE = timedelta(seconds=5)
 """A shorter wait than this is not worth a timer."""
@@ -74,14 +72,14 @@ class Post(Protocol):
 
     @property
     def connections(self) -> int:
-        """How many there may be at a time."""
+        """How many there may be at a time, of all processes together."""
 
     @property
     def slots(self) -> Slots:
         """Of its account, whatever the stage."""
 
-    def in_use(self) -> AbstractAsyncContextManager[None]:
-        """While a slice uses it."""
+    def in_use(self, mass_mail: str) -> AbstractAsyncContextManager[None]:
+        """While a slice of this mass mail uses it."""
 
     async def deliver(self, claimed: Claimed) -> Answer:
         """Build the mail and hand it over.
@@ -135,7 +133,8 @@ class _Sending:
         self._waits: NotNow | None = None
 
     async def send(self, ledger: Ledger) -> SliceResult:
-        async with beating(lambda: self._handled), self._post.in_use():
+        using = self._post.in_use(self._job.key.mass_mail_id)
+        async with beating(lambda: self._handled, lambda: self._outages.met), using:
             rows = await ledger.slice(self._job, self._clock.now())
             lanes = [asyncio.create_task(self._lane(rows)) for _ in range(min(self._post.connections, len(rows)))]
             if lanes:
@@ -249,6 +248,7 @@ class _Sending:
         if self._failure is None:
             waits = self._waits
             return SliceResult(self._handled, waits.until, waits.reason) if waits else SliceResult(self._handled)
-        if activity.info().attempt < PATIENT_AFTER or not isinstance(self._failure, ServerUnreachable):
+        if self._outages.met < PATIENT_AFTER or not isinstance(self._failure, ServerUnreachable):
+            activity.heartbeat(self._handled, self._outages.met)
             raise self._failure
         return SliceResult(self._handled, self._clock.now() + PATIENCE, str(self._failure))

@@ -82,7 +82,7 @@ class FakePost:
         self.in_hand = self.most_in_hand = 0
 
     @asynccontextmanager
-    async def in_use(self) -> AsyncIterator[None]:
+    async def in_use(self, mass_mail: str) -> AsyncIterator[None]:
         yield
 
     async def deliver(self, claimed: Claimed) -> Answer:

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
+from serienmail.domain.division import Share
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.mailing.account import Account
 from serienmail.mailing.message import Mail
@@ -31,11 +34,11 @@ class MailTransport(Protocol):
 class Connections(Protocol):
     """What of an account's connections this process may use, beside others that use it."""
 
-    async def renew(self, account: str) -> None:
-        """This process uses the account; to be said every few seconds while it does."""
+    async def renew(self, account: str, mass_mails: Collection[str]) -> Share:
+        """This process uses the account for these; to be said every few seconds while it does, and with none at last.
 
-    def own_limits(self, account: str) -> SendingLimits:
-        """As they are since the last renewal; connections: of this process."""
+        Its share until it says so again.
+        """
 
 
 class Line:
@@ -48,42 +51,59 @@ class Line:
         connections: Connections,
         transport: Callable[[Account, Callable[[], SendingLimits]], MailTransport],
     ) -> None:
-        self.slots = Slots(lambda: self.limits().connections or 0)
-        self.transport = transport(account, self.limits)
+        self.slots = Slots(lambda: self._share.connections, lambda mass_mail: self._share.weights.get(mass_mail, 1.0))
+        self.transport = transport(account, self._own_limits)
         self._name = name
         self._connections = connections
-        self._users = 0
+        self._share = Share(SendingLimits(), 0)
+        self._users = Counter[str]()
+        self._served = set[str]()  # since the last renewal
+        self._beginning = asyncio.Lock()
         self._renewing: asyncio.Task[None] | None = None
 
-    def limits(self) -> SendingLimits:
-        """This process's part of the account's, just now."""
-        return self._connections.own_limits(self._name)
+    @property
+    def connections(self) -> int:
+        """The account's, of all processes together."""
+        return self._share.limits.connections or 1
 
-    async def prepare(self) -> None:
-        """Ask for a part, unless it is in use and has one."""
-        if not self._users:
-            await self._connections.renew(self._name)
+    def _own_limits(self) -> SendingLimits:
+        return replace(self._share.limits, connections=self._share.connections)
 
     @asynccontextmanager
-    async def in_use(self) -> AsyncIterator[None]:
-        """While anybody does, other processes leave this one its part."""
-        self._users += 1
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew())
+    async def in_use(self, mass_mail: str) -> AsyncIterator[None]:
+        """While it sends this mass mail, other processes leave this one its part."""
+        self._users[mass_mail] += 1
+        self._served.add(mass_mail)
         try:
+            async with self._beginning:  # 20 slices begin at once: one of them asks
+                if self._renewing is None:
+                    await self._renew()
+                    self._renewing = asyncio.create_task(self._keep_renewing())
             yield
         finally:
-            self._users -= 1
-            if not self._users and self._renewing:
-                self._renewing.cancel()
-                self._renewing = None
+            self._users -= Counter([mass_mail])
 
-    async def _renew(self) -> None:
-        pause = RENEWED_FIRST
-        while True:
+    async def close(self) -> None:
+        """End all connections; nothing may be in hand any more."""
+        if self._renewing:
+            self._renewing.cancel()
+        await self.transport.close()
+
+    async def _keep_renewing(self) -> None:
+        """Until it has been said that this process serves none any more."""
+        pause, serves = RENEWED_FIRST, True
+        while serves or self._served:
             await asyncio.sleep(pause)
             pause = min(2 * pause, RENEWED_EVERY)
+            serves = bool(self._served)
             try:
-                await self._connections.renew(self._name)
+                await self._renew()
             except Exception:  # without a database nothing is claimed either
                 log.warning("an account's connections could not be divided anew", exc_info=True)
+        self._renewing = None
+
+    async def _renew(self) -> None:
+        """A mass mail that was served since the last time counts: one mail after the other is still the same one."""
+        served, self._served = self._served, set(self._users)
+        self._share = await self._connections.renew(self._name, served)
+        self.slots.give()

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
 from serienmail.domain.delivery import Answer, Claimed, Verdict
+from serienmail.domain.division import Share
 from serienmail.domain.enclosure import Enclosed
 from serienmail.domain.errors import NotFound, ServerUnreachable, TemplateFault
 from serienmail.domain.requirement import Requirement
@@ -65,13 +66,17 @@ class Post:
 
     def __init__(self, builder: MailBuilder, line: Line) -> None:
         self.slots = line.slots
-        self.connections = max(1, line.limits().connections or 1)
         self._builder = builder
         self._line = line
 
-    def in_use(self) -> AbstractAsyncContextManager[None]:
-        """While it sends, other processes leave this one its part of the connections."""
-        return self._line.in_use()
+    @property
+    def connections(self) -> int:
+        """The account's, of all processes together; known while it is in use."""
+        return self._line.connections
+
+    def in_use(self, mass_mail: str) -> AbstractAsyncContextManager[None]:
+        """While it sends this mass mail, other processes leave this one its part of the connections."""
+        return self._line.in_use(mass_mail)
 
     async def deliver(self, claimed: Claimed) -> Answer:
         """Build the mail and hand it over; TransportFailure if the server can't be reached or refuses the account.
@@ -148,9 +153,7 @@ class PostOffice:
         sender = self.account(account)
         if account not in self._lines:
             self._lines[account] = Line(account, sender, self._connections, self._transport)
-        line = self._lines[account]
-        await line.prepare()
-        return Post(builder, line)
+        return Post(builder, self._lines[account])
 
     async def send_copy(self, template: str, account: str, user: str, contact: Mapping[str, Any]) -> Answer:
         """A copy of this contact's mail to an employee, marked as one; its links lead nowhere."""
@@ -158,7 +161,7 @@ class PostOffice:
             return Answer(Verdict.FAILED, "this employee has no address in mail.people")
         post = await self.post(template, account, follow_up=False, mark=COPY_MARK)
         address = self._settings.people[user].address
-        async with post.in_use():
+        async with post.in_use(_COPIES):
             if not await post.slots.take(_COPIES, _SLOT_WITHIN):
                 raise ServerUnreachable("all connections of the account are in use; it will be tried again.")
             try:
@@ -220,7 +223,7 @@ class PostOffice:
     async def close(self) -> None:
         """End all connections; nothing may be in hand any more."""
         for line in self._lines.values():
-            await line.transport.close()
+            await line.close()
 
 
 class _Alone:
@@ -229,12 +232,10 @@ class _Alone:
     def __init__(self, accounts: Mapping[str, Account]) -> None:
         self._accounts = accounts
 
-    async def renew(self, account: str) -> None:
-        """There is nobody to tell."""
-
-    def own_limits(self, account: str) -> SendingLimits:
+    async def renew(self, account: str, mass_mails: Collection[str]) -> Share:
         """All."""
-        return self._accounts[account].limits
+        limits = self._accounts[account].limits
+        return Share(limits, limits.connections or 1)
 
 
 def _which(claimed: Claimed) -> tuple[str, int, int]:

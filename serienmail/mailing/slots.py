@@ -4,18 +4,21 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-LOOKS_AGAIN = 1.0
-"""Seconds: while somebody waits, the limit may have grown."""
-
 
 class Slots:
-    """limit: how many may be taken at once; asked each time, since it changes."""
+    """limit: how many may be taken at once. weight: of a mass mail's turns, compared with others'.
 
-    def __init__(self, limit: Callable[[], int]) -> None:
+    Both are asked each time, since they change. Turns are given as in start-time fair queueing (Goyal, Vin and Cheng,
+    1996): each sets its mass mail back by one over its weight, and who is set back least is next.
+    """
+
+    def __init__(self, limit: Callable[[], int], weight: Callable[[str], float] = lambda _: 1.0) -> None:
         self._limit = limit
+        self._weight = weight
         self._taken = 0
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by mass mail; whose turn is next stands first
-        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by mass mail; who had no turn for longest is first
+        self._turn = 0.0  # how far back the one was set that was next last
+        self._set_back: dict[str, float] = {}
 
     async def take(self, who: str, patience: float) -> bool:
         """A slot for this mass mail; False if there was none for so many seconds."""
@@ -24,7 +27,6 @@ class Slots:
             return True
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(who, deque()).append(turn)
-        self._look_again()
         try:
             async with asyncio.timeout(patience):
                 await turn
@@ -49,28 +51,27 @@ class Slots:
     def give_back(self) -> None:
         """It is free for the next."""
         self._taken -= 1
-        self._give()
+        self.give()
 
     def is_wanted(self, who: str) -> bool:
         """Whether another mass mail waits for one, or there are more taken than there may be."""
         return self._taken > self._limit() or any(other != who for other in self._waiting)
 
-    def _give(self) -> None:
+    def give(self) -> None:
+        """What is free to those that wait; to be called when there may be more."""
         while self._waiting and self._taken < self._limit():
-            who = next(iter(self._waiting))
+            who = min(self._waiting, key=self._due)
             turns = self._waiting.pop(who)
             turn = turns.popleft()
             if turns:
                 self._waiting[who] = turns  # behind the others
             self._taken += 1
+            self._turn = self._due(who)
+            self._set_back[who] = self._turn + 1 / self._weight(who)
             turn.set_result(None)
+        if not self._waiting:
+            self._set_back.clear()
 
-    def _look_again(self) -> None:
-        """Only while somebody waits."""
-        if self._waiting and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LOOKS_AGAIN, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._give()
-        self._look_again()
+    def _due(self, who: str) -> float:
+        """Who comes later begins where the others are."""
+        return max(self._turn, self._set_back.get(who, 0.0))

@@ -3,7 +3,6 @@
 An account without limits and a provider without trouble have no row that is read or written here.
 """
 
-import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import Outcome, Pause, StageKey
+from serienmail.domain.division import Part, Share
 from serienmail.domain.provider import Providers
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.domain.shaping import (
@@ -29,14 +29,12 @@ from serienmail.domain.shaping import (
 )
 from serienmail.storage.database import Database
 from serienmail.storage.limits import LimitStore
-from serienmail.storage.presence import Part, Presence
+from serienmail.storage.presence import Presence
 from serienmail.storage.shapes import ensure_rows, lock_documents, write_document
 from serienmail.storage.tables import shape
 
 KNOWN_FOR = 3.0
 """Seconds until limits and troubles are read again: so late a worker hears of what others changed."""
-FRESH_FOR = 0.2
-"""Seconds: said so lately, this process needn't say again that it uses an account."""
 _SHAPE = TypeAdapter(Shape)
 
 
@@ -71,25 +69,15 @@ class Shaping:
         self._presence = Presence(database)
         self._metered = frozenset(name for name, limits in providers.limits.items() if limits.meters)
         self._parts: dict[str, Part] = {}
-        self._own: dict[str, SendingLimits] = {}
-        self._renewed: dict[str, float] = {}
-        self._renewing = asyncio.Lock()
         self._known = _Known()
         self._ensured: set[Scope] = set()
 
-    async def renew(self, account: str) -> None:
-        """This process uses the account; it says so every few seconds while it does."""
-        async with self._renewing:
-            if time.monotonic() >= self._renewed.get(account, 0.0) + FRESH_FOR:
-                await self._refresh()
-                part = self._parts[account] = await self._presence.renew(account)
-                limits = self._limits(account_scope(account))
-                self._own[account] = replace(limits, connections=part.share(limits.connections or 1))
-                self._renewed[account] = time.monotonic()
-
-    def own_limits(self, account: str) -> SendingLimits:
-        """An account's limits at the last renewal, with the connections that this process may use."""
-        return self._own[account]
+    async def renew(self, account: str, mass_mails: Collection[str]) -> Share:
+        """This process uses the account for these; it says so every few seconds while it does."""
+        await self._refresh()
+        limits = self._limits(account_scope(account))
+        part = self._parts[account] = await self._presence.renew(account, mass_mails)
+        return Share(limits, part.share(limits.connections or 1), part.weights)
 
     def provider_connections(self, account: str, provider: str) -> int | None:
         """How many mails this process may have in hand at once for a provider; None: as many as it has connections."""

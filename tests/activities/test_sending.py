@@ -10,8 +10,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import outages
-from activities.outages import FAILURES_IN_A_ROW
-from activities.sending import PATIENT_AFTER, SendActivities, SliceResult
+from activities.outages import FAILURES_IN_A_ROW, PATIENT_AFTER
+from activities.sending import SendActivities, SliceResult
 from serienmail.domain.delivery import Answer, Claimed, SliceJob, SliceRange, Verdict
 from serienmail.domain.errors import AccountRefused, ServerUnreachable
 from serienmail.domain.states import DeliveryState
@@ -26,15 +26,16 @@ def sleepless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outages, "FIRST_PAUSE", 0.0)
 
 
-def environment(attempt: int = 1) -> ActivityEnvironment:
+def environment(attempt: int = 1, *heard: int) -> ActivityEnvironment:
+    """heard: the last heartbeat of earlier attempts."""
     found = ActivityEnvironment()
-    found.info = replace(found.info, attempt=attempt)
+    found.info = replace(found.info, attempt=attempt, heartbeat_details=heard)
     return found
 
 
-async def send(ledger: FakeLedger, post: FakePost, attempt: int = 1) -> SliceResult:
+async def send(ledger: FakeLedger, post: FakePost, env: ActivityEnvironment | None = None) -> SliceResult:
     activities = SendActivities(ledger, FakePostOffice(post))
-    return await environment(attempt).run(activities.send_slice, JOB)
+    return await (env or environment()).run(activities.send_slice, JOB)
 
 
 async def test_every_claimed_mail_is_handed_over_once_and_recorded() -> None:
@@ -166,15 +167,38 @@ async def test_an_answer_ends_the_row_of_failures(sleepless: None) -> None:
     assert await send(ledger, post) == SliceResult(4)
 
 
-async def test_a_server_that_stays_away_makes_the_slice_say_until_when_it_waits() -> None:
-    result = await send(FakeLedger(3), FakePost(failing(ServerUnreachable("away"))), attempt=PATIENT_AFTER)
+async def meet_an_outage(attempt: int, *heard: int) -> tuple[SliceResult | ServerUnreachable, tuple[int, ...]]:
+    """What an attempt makes of it, and its last heartbeat."""
+    env, beats = environment(attempt, *heard), list[tuple[int, ...]]()
+    env.on_heartbeat = lambda *details: beats.append(details)
+    try:
+        return await send(FakeLedger(3), FakePost(failing(ServerUnreachable("away"))), env), beats[-1]
+    except ServerUnreachable as failure:
+        return failure, beats[-1]
+
+
+async def test_a_server_that_stays_away_for_three_attempts_makes_the_slice_say_until_when_it_waits(
+    sleepless: None,
+) -> None:
+    heard: tuple[int, ...] = ()
+    for attempt in range(1, PATIENT_AFTER):
+        failure, heard = await meet_an_outage(attempt, *heard)
+        assert isinstance(failure, ServerUnreachable)
+    result, _ = await meet_an_outage(PATIENT_AFTER, *heard)
+    assert isinstance(result, SliceResult)
     assert (result.handled, result.reason) == (0, "away")
     assert result.wait_until is not None
 
 
+@pytest.mark.parametrize("heard", [(), (17,), (17, 0)])
+async def test_attempts_whose_workers_died_are_no_outages(sleepless: None, heard: tuple[int, ...]) -> None:
+    failure, _ = await meet_an_outage(PATIENT_AFTER, *heard)
+    assert isinstance(failure, ServerUnreachable)
+
+
 async def test_a_refused_account_is_never_waited_for() -> None:
     with pytest.raises(AccountRefused):
-        await send(FakeLedger(3), FakePost(failing(AccountRefused("no"))), attempt=PATIENT_AFTER)
+        await send(FakeLedger(3), FakePost(failing(AccountRefused("no"))), environment(PATIENT_AFTER, 0, PATIENT_AFTER))
 
 
 async def test_a_fault_of_our_own_ends_the_slice_at_once_and_tells_nothing_about_anybody() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from serienmail.mailing.slots import Slots
 
 
@@ -65,4 +67,24 @@ async def test_a_limit_that_grows_lets_go_on_who_waits() -> None:
     waiting = asyncio.create_task(slots.take("a", 5))
     await asyncio.sleep(0)
     allowed[0] = 1
+    slots.give()
     assert await waiting
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+async def test_turns_are_in_proportion_to_weights(connections: int) -> None:
+    slots, log = Slots(lambda: connections, {"whole": 1.0, "half": 0.5}.__getitem__), list[str]()
+    lanes = [lane(slots, who, log, 100) for who in ("whole", "half") for _ in range(5)]
+    await asyncio.gather(*lanes)
+    while_both_wait = Counter(log[connections : connections + 300])
+    assert while_both_wait["whole"] / while_both_wait.total() == pytest.approx(2 / 3, abs=0.02)
+
+
+async def test_who_comes_later_gets_no_more_than_its_part_from_then_on() -> None:
+    slots, log = Slots(lambda: 1), list[str]()
+    early = [asyncio.create_task(lane(slots, who, log, 50)) for who in "ab" for _ in range(2)]
+    await lane(slots, "c", log, 1)
+    late = [asyncio.create_task(lane(slots, "c", log, 15)) for _ in range(2)]
+    await asyncio.gather(*early, *late)
+    while_all_wait = Counter(log[10:91])
+    assert all(while_all_wait[who] == pytest.approx(27, abs=1) for who in "abc")
