@@ -8,6 +8,7 @@ from random import Random
 
 _MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>\r\n]+>)", re.MULTILINE | re.IGNORECASE)
 _LARGEST = 2**20
+_OFFERS = (b"250 8BITMIME", b"250-PIPELINING\r\n250 8BITMIME", b"250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME")
 _REFUSED_CONNECTIONS = 0.02
 _LONGEST_WAIT = 2.0  # seconds
 
@@ -17,7 +18,7 @@ class Fault(StrEnum):
 
     NONE = "none"
     HANG_UP_BEFORE = "hangs up before the message"
-    HANG_UP_AFTER_354 = "hangs up after asking for the message"
+    HANG_UP_AFTER_354 = "hangs up after asking for the message, or hearing that its chunk comes"
     HANG_UP_INSIDE = "hangs up in the middle of the message"
     ACCEPT_SILENTLY = "accepts, and hangs up without saying so"
     HANG_UP_AT_THE_END = "hangs up after the final dot, and doesn't accept"
@@ -47,14 +48,16 @@ class ChaosInbox:
 
     accepted: recipient → Message-ID of each mail it decided to answer with 250, whether or not the answer got through.
     refused: recipient → its last refusal's code. begun: mails begun, tries included.
-    cut: recipients whose conversation it broke off between 354 and the sign that its answer had arrived.
+    cut: recipients whose conversation it broke off between 354, or reading the recipient whose message comes unasked
+    in a chunk, and the sign that its answer had arrived. unread: conversations that it broke off while such a message
+    may have lain unread, with its recipient.
     """
 
     def __init__(self, seed: int) -> None:
         self.accepted: defaultdict[str, list[str]] = defaultdict(list)
         self.refused: dict[str, int] = {}
         self.cut: set[str] = set()
-        self.begun = 0
+        self.begun = self.unread = 0
         self.port = 0
         self._seed = seed
         self._connections = 0
@@ -79,7 +82,7 @@ class ChaosInbox:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         chance = Random(f"{self._seed} connection {self._connections}")
-        conversation = _Conversation(self, reader, writer, pipelining=chance.random() < 0.5)
+        conversation = _Conversation(self, reader, writer, chance.choice(_OFFERS))
         self._open.add(conversation)
         try:
             if chance.random() < _REFUSED_CONNECTIONS:
@@ -93,6 +96,8 @@ class ChaosInbox:
         finally:
             if conversation.is_cut and conversation.in_doubt:
                 self.cut.add(conversation.in_doubt)
+            elif conversation.is_cut and conversation.takes_chunks:
+                self.unread += 1
             self._open.discard(conversation)
             writer.close()
 
@@ -109,12 +114,13 @@ class _Conversation:
     """
 
     def __init__(
-        self, inbox: ChaosInbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pipelining: bool
+        self, inbox: ChaosInbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, offers: bytes
     ) -> None:
         self.in_doubt = ""
         self.is_cut = False
         self._inbox, self._reader, self._writer = inbox, reader, writer
-        self._pipelining = pipelining
+        self.takes_chunks = b"CHUNKING" in offers
+        self._offers = offers
         self._recipient = ""
         self._fault = Fault.NONE
         self._wait = 0.0
@@ -135,13 +141,15 @@ class _Conversation:
             self.in_doubt = ""  # it speaks again: the answer has arrived
             match line[:4].upper():
                 case b"EHLO":
-                    await self.say(b"250-PIPELINING\r\n250 8BITMIME" if self._pipelining else b"250 8BITMIME")
+                    await self.say(self._offers)
                 case b"RCPT":
                     await self._take_recipient(line)
                 case b"DATA" if self._recipient:
-                    await self._take_message()
+                    await self._take_data()
                 case b"DATA":
                     await self.say(b"554 5.5.1 no recipient")
+                case b"BDAT":
+                    await self._take_chunk(int(line.split()[1]))
                 case b"QUIT":
                     await self.say(b"221 bye")
                 case _:
@@ -153,6 +161,7 @@ class _Conversation:
         self._fault = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         self._wait = chance.uniform(0.1, _LONGEST_WAIT) if self._fault is Fault.SLOW else 0.0
         self._inbox.begun += 1
+        self.in_doubt = recipient if self.takes_chunks else ""
         if self._fault is Fault.HANG_UP_BEFORE:
             raise _HangUp
         if refusal := _AT_THE_RECIPIENT.get(self._fault):
@@ -163,15 +172,30 @@ class _Conversation:
         self._recipient = recipient
         await self.say(b"250 2.1.5 ok")
 
-    async def _take_message(self) -> None:
+    async def _take_data(self) -> None:
         self.in_doubt, self._recipient = self._recipient, ""
         await self.say(b"354 go on")
+        await self._hang_up_early()
+        await self._take_message(await self._reader.readuntil(b"\r\n.\r\n"))
+
+    async def _take_chunk(self, octets: int) -> None:
+        """All of a message; the sender sends no other chunks."""
+        self.in_doubt, self._recipient = self._recipient, ""
+        if not self.in_doubt:
+            await self._reader.readexactly(octets)
+            await self.say(b"503 5.5.1 no recipient")
+            return
+        await self._hang_up_early()
+        await self._take_message(await self._reader.readexactly(octets))
+
+    async def _hang_up_early(self) -> None:
         if self._fault is Fault.HANG_UP_AFTER_354:
             raise _HangUp
         if self._fault is Fault.HANG_UP_INSIDE:
             await self._reader.read(100)
             raise _HangUp
-        message = await self._reader.readuntil(b"\r\n.\r\n")
+
+    async def _take_message(self, message: bytes) -> None:
         await asyncio.sleep(self._wait)
         if self._fault is Fault.HANG_UP_AT_THE_END:
             raise _HangUp

@@ -166,7 +166,7 @@ async def _result(options: Options, trouble: Trouble, seconds: float, silence: f
     inbox, workers = trouble.inbox, trouble.workers
     found = await compare(trouble.client.services.database, inbox, options.mails)
     unknown = found.states[DeliveryState.UNKNOWN]
-    unknown_limit = CONNECTIONS * (workers.kills + workers.freezes) + found.cut
+    unknown_limit = CONNECTIONS * (workers.kills + workers.freezes) + found.cut + inbox.unread
     return Result(
         mails=options.mails,
         kills=workers.kills,

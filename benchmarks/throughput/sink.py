@@ -13,11 +13,12 @@ import uvloop
 
 _END = b"\r\n.\r\n"
 _ANSWERS = {
-    b"EHLO": b"250-localhost\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+    b"EHLO": b"250-localhost\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n",
     b"DATA": b"354 go on\r\n",
     b"QUIT": b"221 2.0.0 bye\r\n",
 }
 _OK = b"250 2.0.0 ok\r\n"
+_NO_RECIPIENT = b"503 5.5.1 no recipient\r\n"
 
 
 class Record:
@@ -52,7 +53,10 @@ class Conversation(asyncio.Protocol):
     def __init__(self, record: Record) -> None:
         self._record = record
         self._buffer = b""
-        self._in_message = False
+        self._receive = self._command
+        self._octets: int | None = None  # of the chunk that comes next; None: lines come
+        self._has_recipient = False
+        self._message = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
@@ -69,23 +73,46 @@ class Conversation(asyncio.Protocol):
             self._transport.close()
 
     def _answers(self) -> Iterator[bytes]:
-        end = _END if self._in_message else b"\r\n"
-        while (length := self._buffer.find(end)) >= 0:
-            taken, self._buffer = self._buffer[:length], self._buffer[length + len(end) :]
-            yield self._message(taken) if self._in_message else self._command(taken)
-            end = _END if self._in_message else b"\r\n"
+        while (taken := self._taken()) is not None:
+            yield self._receive(taken)
 
-    def _message(self, data: bytes) -> bytes:
-        self._in_message = False
-        self._record.message(data)
-        return _OK
+    def _taken(self) -> bytes | None:
+        """The next command, message or chunk, if all of it is there."""
+        if self._octets is None:
+            mark = b"\r\n" if self._receive == self._command else _END
+            end = self._buffer.find(mark)
+        else:
+            mark, end = b"", self._octets if self._octets <= len(self._buffer) else -1
+        if end < 0:
+            return None
+        taken, self._buffer = self._buffer[:end], self._buffer[end + len(mark) :]
+        return taken
 
     def _command(self, command: bytes) -> bytes:
         name = command[:4].upper()
         if name == b"RCPT":
+            self._has_recipient = True
             self._record.recipient(command)
-        self._in_message = name == b"DATA"
+        elif name == b"DATA":
+            self._receive = self._last
+        elif name == b"BDAT":
+            _, octets, *last = command.split()
+            self._octets, self._receive = int(octets), self._last if last else self._part
+            return b""
         return _ANSWERS.get(name, _OK)
+
+    def _part(self, chunk: bytes) -> bytes:
+        self._octets, self._receive = None, self._command
+        self._message += chunk
+        return _OK if self._has_recipient else _NO_RECIPIENT
+
+    def _last(self, chunk: bytes) -> bytes:
+        """Of several chunks, or the whole message."""
+        answer = self._part(chunk)
+        if self._has_recipient:
+            self._record.message(self._message)
+        self._message, self._has_recipient = b"", False
+        return answer
 
 
 async def serve() -> None:

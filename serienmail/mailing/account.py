@@ -49,6 +49,7 @@ class Account(Limited):
     reference_header: for a provider that replaces Message-IDs and envelopes: a header with ``{token}`` in it, that its
     webhooks bring back.
     bounce_domain: whose mail comes to the bounce listener; None: bounces go to from_address.
+    chunking: take it where the server offers it (RFC 3030): a mail goes out in one write and waits once for the server.
     Administrators can change its limits while mails go out.
     time_zone: of recipients who have none; empty: they get their mail at the time given.
     relay_log: where the log of this server can be read, if it is a Postfix that mails go to directly; it decides mails
@@ -71,6 +72,7 @@ class Account(Limited):
     dkim: tuple[DkimKey, ...] = ()
     connections: int | None = Field(default=10, ge=1)
     mails_per_connection: int | None = Field(default=100, ge=1)
+    chunking: bool = True
     time_zone: str = ""
     relay_log: Path | None = None
 

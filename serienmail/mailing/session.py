@@ -1,5 +1,6 @@
-"""One connection to a mail server that hands over one mail after the other, pipelined where the server offers it."""
+"""One connection to a mail server that hands over one mail after the other, in as few writes as the server takes."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -12,8 +13,16 @@ from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import IN_DOUBT, InDoubt, Phase, Reply
 
 _CHUNK = 65_536  # octets; more isn't handed to the socket before it has room
+_FRESH = 1.0  # seconds; a server may be hanging up on a connection that lay idle for longer
+_UNKNOWN = frozenset({500, 502, 504})  # RFC 5321 4.2.4: it doesn't know the command, or not like this
+_BAD_SEQUENCE = 503
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts its sleep in the latter
+_Commands = tuple[tuple[Phase, bytes], ...]
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>]")  # could end a command, or its address
+
+
+class ChunkingRefused(Exception):
+    """The server offered CHUNKING and doesn't know it: nothing was accepted, and the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,7 @@ class Session:
         self._timeouts = timeouts
         self._patience = {Phase.DATA: timeouts.data, Phase.DOT: timeouts.answer}
         self._clean = True
+        self._chunking = "chunking" in extensions and "pipelining" in extensions
 
     @property
     def is_open(self) -> bool:
@@ -52,10 +62,13 @@ class Session:
         return self._connection.is_quiet
 
     async def is_usable(self) -> bool:
-        """Whether the next mail can go here; after a refused one RSET makes the server forget it. Closed if not."""
+        """Whether the next mail can go here; after a refused one RSET makes the server forget it. Closed if not.
+
+        RSET also shows whether the server is still there, before a whole mail is written to it.
+        """
         if not self.is_open:
             self.close()
-        elif not self._clean:
+        elif not self._clean or (self._chunking and asyncio.get_running_loop().time() - self.idle_since > _FRESH):
             with suppress(ServerUnreachable):
                 self._write(Phase.MAIL, b"RSET\r\n")
                 if (await self._reply(Phase.MAIL)).code >= 400:
@@ -63,19 +76,21 @@ class Session:
         return self.is_open
 
     async def hand_over(self, mail: Mail, deadline: float | None = None) -> Reply | InDoubt:
-        """The last answer that counts, or IN_DOUBT: the chunk with the final dot was handed to the socket, and no
-        answer came.
+        """The last answer that counts, or IN_DOUBT: the message's last chunk was handed to the socket, and no answer
+        came.
 
-        ServerUnreachable before that, and nothing was handed over. deadline: by CLOCK_BOOTTIME, which doesn't stand
-        still in a suspended machine; from then on the dot isn't written any more.
+        ServerUnreachable before that, and nothing was handed over; ChunkingRefused. deadline: by CLOCK_BOOTTIME, which
+        doesn't stand still in a suspended machine; from then on the last chunk isn't written any more.
         """
         if refusal := self._beyond_its_abilities(mail):
             return refusal
-        commands = self._commands(mail)
+        envelope = self._envelope(mail)
         self.mails += 1
         self._clean = False
+        if self._chunking and len(mail.data) <= _CHUNK:
+            return await self._in_one_write(envelope, mail.data, deadline)
         converse = self._all_at_once if "pipelining" in self._extensions else self._one_by_one
-        refusal = await converse(commands) or await self._message(mail.data, deadline)
+        refusal = await converse((*envelope, (Phase.DATA, b"DATA\r\n"))) or await self._message(mail.data, deadline)
         if refusal:
             return refusal
         try:
@@ -112,7 +127,7 @@ class Session:
             return Reply(Phase.MAIL, 552, f"5.3.4 the mail server takes no mail over {limit} bytes")
         return None
 
-    def _commands(self, mail: Mail) -> tuple[tuple[Phase, bytes], ...]:
+    def _envelope(self, mail: Mail) -> _Commands:
         if _FORBIDDEN.search(f"{mail.sender}{mail.recipient}{mail.envelope_id}"):
             raise ValueError("an envelope holds a character that could begin a second command")
         sender, recipient = f"MAIL FROM:<{mail.sender}>", f"RCPT TO:<{mail.recipient}>"
@@ -123,13 +138,33 @@ class Session:
         if "dsn" in self._extensions and mail.envelope_id:
             sender += f" RET=HDRS ENVID={mail.envelope_id}"
             recipient += " NOTIFY=FAILURE,DELAY"
-        return (
-            (Phase.MAIL, f"{sender}\r\n".encode()),
-            (Phase.RCPT, f"{recipient}\r\n".encode()),
-            (Phase.DATA, b"DATA\r\n"),
-        )
+        return (Phase.MAIL, f"{sender}\r\n".encode()), (Phase.RCPT, f"{recipient}\r\n".encode())
 
-    async def _one_by_one(self, commands: tuple[tuple[Phase, bytes], ...]) -> Reply | None:
+    async def _in_one_write(self, envelope: _Commands, data: bytes, deadline: float | None) -> Reply | InDoubt:
+        """RFC 3030: a message that announces its length waits for no 354, so it goes along with its envelope.
+
+        A refused sender or recipient decides, also if nothing comes after that.
+        """
+        message = data if data.endswith(b"\r\n") else data + b"\r\n"
+        self._check(deadline)
+        commands = (*envelope, (Phase.DOT, b"BDAT %d LAST\r\n" % len(message)))
+        self._write(Phase.MAIL, b"".join([*(command for _, command in commands), message]))
+        replies: list[Reply] = []
+        with suppress(ServerUnreachable):
+            for phase, _ in commands:  # a server may keep all answers until it has judged the message
+                replies.append(await self._connection.reply(phase, self._timeouts.answer))
+        refusal = next((reply for reply in replies if reply.code >= 400), None)
+        if len(replies) < len(commands):
+            return refusal or IN_DOUBT
+        answer = replies[-1]
+        self._clean = refusal is None  # else RFC 3030 2 demands RSET
+        if answer.code in _UNKNOWN or (answer is refusal and answer.code == _BAD_SEQUENCE):
+            self.close()  # it may be taking the message for commands
+            if answer is refusal:
+                raise ChunkingRefused
+        return refusal or answer
+
+    async def _one_by_one(self, commands: _Commands) -> Reply | None:
         for phase, command in commands:
             self._write(phase, command)
             reply = await self._reply(phase)
@@ -137,7 +172,7 @@ class Session:
                 return reply
         return None
 
-    async def _all_at_once(self, commands: tuple[tuple[Phase, bytes], ...]) -> Reply | None:
+    async def _all_at_once(self, commands: _Commands) -> Reply | None:
         """RFC 2920: one write, then as many replies. The first refusal, also if the connection breaks after it."""
         self._write(Phase.MAIL, b"".join([command for _, command in commands]))
         replies: list[Reply] = []
@@ -177,11 +212,15 @@ class Session:
                 refusal = await self._reply(Phase.DATA)
                 self.close()
                 return refusal
-            if start == last and deadline is not None and time.clock_gettime(_SINCE_BOOT) >= deadline:
-                self.close()
-                raise ServerUnreachable("the mail server took too long to ask for the message; it will be tried again.")
+            if start == last:
+                self._check(deadline)
             self._write(Phase.DATA, stuffed[start : start + _CHUNK])
         return None
+
+    def _check(self, deadline: float | None) -> None:
+        if deadline is not None and time.clock_gettime(_SINCE_BOOT) >= deadline:
+            self.close()
+            raise ServerUnreachable("the mail server took too long to ask for the message; it will be tried again.")
 
     def _write(self, phase: Phase, data: bytes) -> None:
         self._connection.write(phase, data)

@@ -1,6 +1,7 @@
 """Hands mails to a mail server over reused connections, and says exactly how far it came."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -13,7 +14,9 @@ from serienmail.mailing.account import Account
 from serienmail.mailing.connection import Connection
 from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Reply, ReplyClass, classify
-from serienmail.mailing.session import Session, Timeouts
+from serienmail.mailing.session import ChunkingRefused, Session, Timeouts
+
+log = logging.getLogger(__name__)
 
 
 class SmtpTransport:
@@ -31,6 +34,7 @@ class SmtpTransport:
         self._account = account
         self._limits = limits
         self._timeouts = timeouts
+        self._chunking = account.chunking
         self._busy = 0
         self._idle: list[Session] = []  # the longest idle first
         self._closing_idle: asyncio.TimerHandle | None = None
@@ -40,16 +44,11 @@ class SmtpTransport:
         """Hand one mail over; the last answer, or IN_DOUBT if the message was written and no answer came.
 
         ServerUnreachable, AccountRefused: nothing was accepted. A cancellation may leave the mail in doubt.
-        deadline: seconds on CLOCK_BOOTTIME; if the final dot isn't written by then, ServerUnreachable.
+        deadline: seconds on CLOCK_BOOTTIME; if the message's end isn't written by then, ServerUnreachable.
         """
         self._busy += 1
         try:
-            session = await self._session()
-            try:
-                result = await session.hand_over(mail, deadline)
-            except BaseException:
-                session.close()
-                raise
+            session, result = await self._handed_over(mail, deadline)
         finally:
             self._busy -= 1
         self._keep(session)
@@ -66,6 +65,19 @@ class SmtpTransport:
         sessions, self._idle = self._idle, []
         await asyncio.gather(*(session.quit() for session in sessions))
 
+    async def _handed_over(self, mail: Mail, deadline: float | None) -> tuple[Session, Reply | InDoubt]:
+        session = await self._session()
+        try:
+            return session, await session.hand_over(mail, deadline)
+        except ChunkingRefused:
+            if self._chunking:
+                log.warning("%s offers CHUNKING but refuses BDAT; its mails go with DATA now", self._account.host)
+            self._chunking = False
+            return await self._handed_over(mail, deadline)
+        except BaseException:
+            session.close()
+            raise
+
     async def _session(self) -> Session:
         while self._idle:
             session = self._idle.pop()
@@ -73,7 +85,11 @@ class SmtpTransport:
                 return session
         if self._account.tls != "none" and self._tls is None:
             self._tls = ssl.create_default_context()
-        return await _open(self._account, self._tls, self._timeouts)
+        client = await connect(self._account, self._tls, self._timeouts)
+        offers = dict(client.esmtp_extensions)
+        if not self._chunking:
+            offers.pop("chunking", None)
+        return Session(Connection(cast(asyncio.Transport, client.transport)), offers, self._timeouts)
 
     def _keep(self, session: Session) -> None:
         limits = self._limits()
@@ -95,12 +111,6 @@ class SmtpTransport:
         self._closing_idle = None
         if self._idle:
             self._closing_idle = loop.call_at(self._idle[0].idle_since + self._timeouts.idle, self._close_idle)
-
-
-async def _open(account: Account, tls: ssl.SSLContext | None, timeouts: Timeouts) -> Session:
-    """A connection that aiosmtplib opened, and the session took over."""
-    client = await connect(account, tls, timeouts)
-    return Session(Connection(cast(asyncio.Transport, client.transport)), client.esmtp_extensions, timeouts)
 
 
 async def connect(

@@ -5,8 +5,18 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
-from typing import SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
+from serienmail.mailing.account import Account
+from serienmail.mailing.message import Mail
+from serienmail.mailing.replies import InDoubt, Phase, Reply
+from serienmail.mailing.session import Timeouts
+from serienmail.mailing.smtp import SmtpTransport
+
+DATA = b"Subject: Hallo\r\n\r\nGuten Tag\r\n"
+MAIL = Mail("crm@example.com", "anna@example.org", DATA, smtputf8=False, envelope_id="mToken-1_")
+QUEUED = Reply(Phase.DOT, 250, "2.0.0 queued")
+SHORT = Timeouts(command=0.5, data=0.5, block=0.5, answer=0.5)
 Says = bytes | Sequence[bytes]
 """Octets as they go out; several: one packet after the other."""
 
@@ -22,8 +32,9 @@ class ScriptedServer:
     """Takes every mail, unless a script says otherwise.
 
     offers: its extensions. script: by event, which are ``connect``, ``mail``, ``rcpt``, ``data``, ``message`` (the
-    message is about to come), ``dot`` and ``rset``. certificate: for STARTTLS, or for TLS from the beginning.
-    packets: what arrived, as it was cut. messages: what stood between 354 and the final dot, as on the wire.
+    message is about to come), ``dot`` (the answer to a message, also to a last chunk), ``rset``, and ``bdat``: it takes
+    no chunks, and reads them as commands. certificate: for STARTTLS, or for TLS from the beginning. packets: what
+    arrived, as it was cut. messages: what stood between 354 and the final dot, or in a chunk, as on the wire.
     """
 
     def __init__(self, *offers: str, **script: Says | Act) -> None:
@@ -56,6 +67,10 @@ class ScriptedServer:
                 case "DATA":
                     if (await self._say(writer, "data", b"354 go on\r\n")).startswith(b"354"):
                         await self._message(reader, writer)
+                case "BDAT" if "bdat" not in self.script:
+                    await self._say(writer, "message", b"")
+                    self.messages.append(await reader.readexactly(int(command.split()[1])))
+                    await self._say(writer, "dot", b"250 2.0.0 queued\r\n")
                 case "QUIT":
                     await self._say(writer, "quit", b"221 bye\r\n")
                     break
@@ -131,3 +146,19 @@ async def scripted(server: ScriptedServer) -> AsyncIterator[int]:
         for task in list(conversations):
             task.cancel()
         await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def connected(server: ScriptedServer, timeouts: Timeouts = SHORT, **account: Any) -> AsyncIterator[SmtpTransport]:
+    async with scripted(server) as port:
+        settings = Account(host="127.0.0.1", port=port, from_address="crm@example.com", **account)
+        transport = SmtpTransport(settings, lambda: settings.limits, timeouts)
+        try:
+            yield transport
+        finally:
+            await transport.close()
+
+
+async def sent_to(server: ScriptedServer, mail: Mail = MAIL, deadline: float | None = None) -> Reply | InDoubt:
+    async with connected(server) as transport:
+        return await transport.send(mail, deadline=deadline)

@@ -2,44 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvloop
 
 from serienmail.domain.errors import AccountRefused, ServerUnreachable
-from serienmail.mailing.account import Account
 from serienmail.mailing.message import Mail
-from serienmail.mailing.replies import IN_DOUBT, InDoubt, Phase, Reply
+from serienmail.mailing.replies import IN_DOUBT, Phase, Reply
 from serienmail.mailing.session import Timeouts
-from serienmail.mailing.smtp import SmtpTransport
 from tests.mailing.certificates import self_signed
-from tests.mailing.scripted_server import Act, Says, ScriptedServer, scripted
+from tests.mailing.scripted_server import DATA, MAIL, QUEUED, Act, Says, ScriptedServer, connected, sent_to
 
-DATA = b"Subject: Hallo\r\n\r\nGuten Tag\r\n"
-MAIL = Mail("crm@example.com", "anna@example.org", DATA, smtputf8=False, envelope_id="mToken-1_")
 BIG = Mail("crm@example.com", "anna@example.org", b"Subject: x\r\n\r\n" + b".2345678\r\n" * 2_000_000, smtputf8=False)
-QUEUED = Reply(Phase.DOT, 250, "2.0.0 queued")
-SHORT = Timeouts(command=0.5, data=0.5, block=0.5, answer=0.5)
-
-
-@asynccontextmanager
-async def connected(server: ScriptedServer, timeouts: Timeouts = SHORT, **account: Any) -> AsyncIterator[SmtpTransport]:
-    async with scripted(server) as port:
-        settings = Account(host="127.0.0.1", port=port, from_address="crm@example.com", **account)
-        transport = SmtpTransport(settings, lambda: settings.limits, timeouts)
-        try:
-            yield transport
-        finally:
-            await transport.close()
-
-
-async def sent_to(server: ScriptedServer, mail: Mail = MAIL, deadline: float | None = None) -> Reply | InDoubt:
-    async with connected(server) as transport:
-        return await transport.send(mail, deadline=deadline)
 
 
 async def test_the_commands_leave_in_one_write_and_the_message_with_its_dot_in_another() -> None:
