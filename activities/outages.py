@@ -44,7 +44,7 @@ class Outages:
 
     def end_with(self, answer: Answer) -> None:
         """The server has answered; a mail that could not be built, or wasn't answered, says nothing about it."""
-        if answer.verdict not in (Verdict.FAILED, Verdict.IN_DOUBT):
+        if answer.verdict not in (Verdict.FAILED, Verdict.UNFILLED, Verdict.IN_DOUBT):
             self._in_a_row = 0
 
 

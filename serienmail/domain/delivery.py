@@ -117,6 +117,7 @@ class Verdict(StrEnum):
     DEFERRED = "deferred"  # 4xx: later again
     REJECTED = "rejected"  # 5xx: never
     FAILED = "failed"  # could not be built or transmitted as it is
+    UNFILLED = "unfilled"  # a placeholder that was filled when it was checked is empty by now
     IN_DOUBT = "in_doubt"  # handed over, answer never seen
 
 
@@ -155,7 +156,8 @@ class Answer:
 class Outcome:
     """What became of a claimed row.
 
-    state: sent, deferred, rejected, failed, unknown; or pending: nothing was handed over, the claim is given back.
+    state: sent, deferred, rejected, failed, unknown; excluded: a placeholder is empty by now; or pending: nothing was
+    handed over, the claim is given back.
     reply: the server's own words, for people; stays in the database.
     next_try_at: for deferred.
     at: when the answer was seen.
@@ -201,6 +203,7 @@ _STATES = {
     Verdict.DEFERRED: DeliveryState.DEFERRED,
     Verdict.REJECTED: DeliveryState.REJECTED,
     Verdict.FAILED: DeliveryState.FAILED,
+    Verdict.UNFILLED: DeliveryState.EXCLUDED,
     Verdict.IN_DOUBT: DeliveryState.UNKNOWN,
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from serienmail.domain.delivery import Answer, Claimed, Verdict
 from serienmail.domain.division import Share
 from serienmail.domain.enclosure import Enclosed
-from serienmail.domain.errors import NotFound, ServerUnreachable, TemplateFault
+from serienmail.domain.errors import NotFound, PlaceholderMissing, ServerUnreachable, TemplateFault
 from serienmail.domain.requirement import Requirement
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.domain.template import Template, TemplateRef
@@ -85,6 +85,8 @@ class Post:
         """
         try:
             mail = self._builder.build(claimed)
+        except PlaceholderMissing as fault:
+            return Answer(Verdict.UNFILLED, str(fault))
         except TemplateFault as fault:
             return Answer(Verdict.FAILED, str(fault))
         except Exception:

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.delivery import Outcome
+from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import Suppression, SuppressionReason
 from serienmail.storage.given import as_given, as_text, given_rows
@@ -132,9 +133,11 @@ def _each(*states: DeliveryState) -> list[ColumnElement[str]]:
 
 def _record_in_hand(is_sqlite: bool) -> Update:
     outcome = given_rows(_OUTCOMES, _COLUMNS, is_sqlite)
-    # a row that was ever in doubt may have arrived: it is never called rejected or failed
-    uncertain = and_(delivery.c.doubted, outcome.c.state.in_(_each(DeliveryState.REJECTED, DeliveryState.FAILED)))
+    # a row that was ever in doubt may have arrived: it is never called rejected, failed or excluded
+    got_none = _each(DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryState.EXCLUDED)
+    uncertain = and_(delivery.c.doubted, outcome.c.state.in_(got_none))
     becomes = case((uncertain, literal(DeliveryState.UNKNOWN.value)), else_=outcome.c.state)
+    excluded = becomes == literal(DeliveryState.EXCLUDED.value)
     if_sent = (*_NOT_FINISHED, DeliveryState.UNKNOWN)
     may_become = or_(
         delivery.c.state == DeliveryState.HANDING_OVER,
@@ -144,6 +147,7 @@ def _record_in_hand(is_sqlite: bool) -> Update:
         update(delivery)
         .where(same_row(delivery, outcome), delivery.c.token == outcome.c.token, may_become)
         .values({name: outcome.c[name] for name in ("reply", "next_try_at", "finished_at")})
+        .values(reason=case((excluded, literal(Exclusion.PLACEHOLDER_MISSING.value)), else_=delivery.c.reason))
         .values(state=becomes, attempts=delivery.c.attempts - 1 + outcome.c.used_up)
         .values(doubted=or_(delivery.c.doubted, becomes == DeliveryState.UNKNOWN))
         .returning(delivery.c.token)

@@ -37,6 +37,7 @@ def test_after_the_fifth_hand_over_there_is_no_next_try(attempts: int, now: date
         (Verdict.ACCEPTED, DeliveryState.SENT),
         (Verdict.REJECTED, DeliveryState.REJECTED),
         (Verdict.FAILED, DeliveryState.FAILED),
+        (Verdict.UNFILLED, DeliveryState.EXCLUDED),
         (Verdict.IN_DOUBT, DeliveryState.UNKNOWN),
     ],
 )

@@ -52,12 +52,20 @@ async def test_the_server_s_answer_becomes_a_verdict(reply: Reply | InDoubt, ans
     assert await post.deliver(claimed(1)) == answer
 
 
-async def test_a_mail_that_cannot_be_built_fails_alone_and_nothing_is_sent() -> None:
+@pytest.mark.parametrize(
+    ("text", "verdict", "gist"),
+    [
+        ("{{ contact.city }}", Verdict.UNFILLED, "contact.city is empty"),
+        ("{{ 1 / (contact.city | default('') | length) }}", Verdict.FAILED, "ZeroDivisionError"),
+    ],
+)
+async def test_a_mail_that_cannot_be_built_is_one_recipients_alone_and_nothing_is_sent(
+    text: str, verdict: Verdict, gist: str
+) -> None:
     transport = FakeTransport()
-    post = await post_of(transport, "{{ contact.city }}")
-    answer = await post.deliver(claimed(1))
-    assert (answer.verdict, transport.sent) == (Verdict.FAILED, [])
-    assert "contact.city" in answer.reply
+    answer = await (await post_of(transport, text)).deliver(claimed(1))
+    assert (answer.verdict, transport.sent) == (verdict, [])
+    assert gist in answer.reply
 
 
 async def test_a_claim_s_time_limit_goes_to_the_mail_server_s_session() -> None:

@@ -61,7 +61,7 @@ async def test_what_nobody_recorded_was_in_doubt_also_if_it_is_due_once_more_at_
     assert (row.state, row.doubted, row.resent) == ("pending", True, True)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.FAILED])
+@pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.FAILED, Verdict.UNFILLED])
 async def test_a_refused_second_try_leaves_the_first_in_doubt(database: Database, verdict: Verdict) -> None:
     ledger, _ = await in_doubt(database, 1)
     await ledger.plan(KEY, None, LATER, resend=True)

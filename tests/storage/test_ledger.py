@@ -61,6 +61,7 @@ async def test_an_older_start_of_sending_is_refused_and_the_same_one_opens_once(
     [
         (Verdict.ACCEPTED, "sent", NOON), (Verdict.REJECTED, "rejected", NOON), (Verdict.FAILED, "failed", NOON),
         (Verdict.IN_DOUBT, "unknown", NOON), (Verdict.DEFERRED, "deferred", None),
+        (Verdict.UNFILLED, "excluded", NOON),
     ],
 )  # fmt: skip
 async def test_an_outcome_is_kept_with_the_servers_words(
@@ -71,6 +72,7 @@ async def test_an_outcome_is_kept_with_the_servers_words(
     (row,) = await rows(database)
     assert (row.state, row.reply, row.finished_at) == (state, "the server's words", finished)
     assert row.doubted == (state == "unknown")
+    assert row.reason == ("placeholder_missing" if state == "excluded" else "")
     assert row.next_try_at == (NOON + 5 * MINUTE if state == "deferred" else None)
 
 
