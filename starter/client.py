@@ -39,6 +39,7 @@ from starter.letter import compose, from_the_same_sender
 from starter.limits import change_limits, tell_who_waits
 from starter.orders import Prepared, check_due, check_local_time, pinned, prepare
 from starter.overview import Report, in_doubt, mass_mails_in, report
+from starter.problems import Problems, all_at_once
 from starter.recipients import Recipients
 from starter.services import Services, open_services
 from starter.triggers import check_installed
@@ -76,10 +77,13 @@ class MassMails:
         """Store a selection; the id that orders name it by. ``recipients.select`` knows more parts."""
         return await self.recipients.select(criterion)
 
-    async def prepare(self, order: MassMail) -> Prepared:
-        """What starting would do now, counted; nothing is written. AlreadyExists if the id is taken."""
+    async def prepare(self, order: MassMail, problems: Problems | None = None) -> Prepared:
+        """What starting would do now, counted; nothing is written. AlreadyExists if the id is taken.
+
+        problems: found before, to which those of the order are added.
+        """
         await self.services.mass_mails.require_free(order.id)
-        return await prepare(self.services, order)
+        return await prepare(self.services, order, problems=problems)
 
     async def start(self, order: MassMail) -> MassMail:
         """Start a mass mail; the order with its template revisions. AlreadyExists if the id is taken.
@@ -87,7 +91,9 @@ class MassMails:
         Its mails are from who ordered it, as far as mail.people knows that one; ``starter.letter.compose`` says else.
         """
         await self.require("start", order.created_by, order.id, order.created_by)
-        order = (await self.prepare(await compose(self.services, order))).order
+        with all_at_once() as problems:
+            order = await compose(self.services, order, problems=problems)
+            order = (await self.prepare(order, problems)).order
         if order.as_of is AsOf.START:
             order = replace(order, selection=await self.services.selections.fix(order.selection))
         await self.services.mass_mails.create(order, datetime.now(UTC))

@@ -14,6 +14,7 @@ from starter.enclosing import KEYS as FILE_KEYS
 from starter.letter import compose
 from starter.order_file import OrderFile, Overrides, default_id, order_of, store_recipients, to_order
 from starter.orders import Prepared
+from starter.problems import all_at_once
 from starter.toml_file import Table, read_toml, toml_of
 
 if TYPE_CHECKING:
@@ -95,10 +96,14 @@ class ContactActions:
 
     async def prepare(self, action: ContactAction, mail: MassMail | None = None) -> PreparedAction:
         """What running would do now, counted; nothing is written."""
-        check_action(action, datetime.now(UTC))
         people = await self._services.contact_actions.people(action)
-        check_group(people)
-        return PreparedAction(action, people, await self._mails.prepare(mail) if mail else None)
+        with all_at_once() as problems:
+            with problems.noted():
+                check_action(action, datetime.now(UTC))
+            with problems.noted():
+                check_group(people)
+            prepared = await self._mails.prepare(mail, problems) if mail else None
+        return PreparedAction(action, people, prepared)
 
     async def run(self, action: ContactAction, mail: MassMail | None = None) -> int:
         """Create notes and tasks now, then start the mail, which may be due later; how many were created.

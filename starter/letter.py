@@ -13,6 +13,7 @@ from serienmail.mailing.template import compile_template
 from starter.enclosing import KEYS as FILE_KEYS
 from starter.enclosing import ReadFiles, read_files
 from starter.orders import sendable
+from starter.problems import Problems, all_at_once
 from starter.services import Services
 from starter.toml_file import Table
 
@@ -62,14 +63,15 @@ def read_letter(table: Table, folder: Path) -> Letter:
     )
 
 
-async def compose(services: Services, order: MassMail, letter: Letter | None = None) -> MassMail:
+async def compose(
+    services: Services, order: MassMail, letter: Letter | None = None, problems: Problems | None = None
+) -> MassMail:
     """The order with templates that say what the letter says. Versions of its own are stored where they differ.
 
     letter: None: what one says that says nothing; templates that were composed already stay as they are.
+    problems: to which its refusals are added; what is refused stays as it was.
     """
     said, user = letter or Letter(), sender_known(services, order.created_by)
-    if said.files:
-        await said.files.store(services, (await services.selections.get(order.selection)).module)
 
     async def version(name: str, *, first: bool) -> str:
         ref = await sendable(services, name)
@@ -83,8 +85,15 @@ async def compose(services: Services, order: MassMail, letter: Letter | None = N
         own = replace(changed, name=ref.version_for(order.id))
         return str(await services.templates.add(own, datetime.now(UTC)))
 
-    template = await version(order.template, first=True)
-    rules = [replace(rule, template=await version(rule.template, first=False)) for rule in order.follow_ups]
+    template, rules = order.template, list(order.follow_ups)
+    with all_at_once(problems) as wrong:
+        with wrong.noted():
+            if said.files:
+                await said.files.store(services, (await services.selections.get(order.selection)).module)
+            template = await version(order.template, first=True)
+        for number, rule in enumerate(order.follow_ups):
+            with wrong.noted():
+                rules[number] = replace(rule, template=await version(rule.template, first=False))
     return replace(order, template=template, follow_ups=tuple(rules))
 
 

@@ -17,6 +17,8 @@ from serienmail.domain.trigger import Trigger
 from starter.crm_record import WrittenCrmRecord, read_crm_record
 from starter.letter import KEYS as LETTER_KEYS
 from starter.letter import Letter, compose, read_letter
+from starter.orders import prepare
+from starter.problems import Problems, all_at_once
 from starter.toml_file import Table, read_toml
 from starter.triggers import read_triggers
 
@@ -144,69 +146,99 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
 
 
 async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | None = None) -> MassMail:
-    """The mass mail that was ordered; its criteria are stored. InvalidOrder if something is missing."""
+    """The mass mail that was ordered; its criteria are stored. InvalidOrder or NotFound says all that is wrong."""
     overrides = overrides or Overrides()
     file = overrides.apply(file)
-    name = _needed("name", file.name)
-    order = MassMail(
-        id=file.id or default_id(name, datetime.now(UTC).astimezone()),
-        name=name,
-        created_by=overrides.by,
-        account=_needed("account", file.account),
-        template=_needed("template", file.template),
-        topic=file.topic or "",
-        selection=await store_recipients(mails, file),
-        due=file.due,
-        follow_ups=await store_follow_ups(mails, file),
-        opted_in_only=file.opted_in_only,
-        measured=file.measured,
-        copies=file.copies,
-        stop_on_reply=file.stop_on_reply,
-        local_time=file.local_time,
-        on_missing=file.on_missing,
-        as_of=file.as_of,
-        in_doubt=file.in_doubt,
-        triggers=file.triggers,
-        crm=await store_crm_record(mails, file.crm),
-    )
-    return await compose(mails.services, order, file.letter)
+    with all_at_once() as problems:
+        for key in ("name", "account", "template"):
+            with problems.noted():
+                _check_given(file, key)
+        complete = not problems
+        order = MassMail(
+            id=file.id or default_id(file.name or "", datetime.now(UTC).astimezone()),
+            name=file.name or "",
+            created_by=overrides.by,
+            account=file.account or "",
+            template=file.template or "",
+            topic=file.topic or "",
+            selection=await store_recipients(mails, file, problems),
+            due=file.due,
+            follow_ups=await store_follow_ups(mails, file, problems),
+            opted_in_only=file.opted_in_only,
+            measured=file.measured,
+            copies=file.copies,
+            stop_on_reply=file.stop_on_reply,
+            local_time=file.local_time,
+            on_missing=file.on_missing,
+            as_of=file.as_of,
+            in_doubt=file.in_doubt,
+            triggers=file.triggers,
+            crm=await store_crm_record(mails, file.crm, problems),
+        )
+        if complete:
+            order = await compose(mails.services, order, file.letter, problems)
+            if problems:  # the other checks have something to say, too
+                await prepare(mails.services, order, problems=problems)
+    return order
 
 
-async def store_recipients(mails: "MassMails", file: OrderFile) -> str:
-    """The id of the selection the file describes; InvalidOrder if it doesn't, or names an unknown field."""
-    if file.recipients is None and not file.everyone:
-        raise InvalidOrder("The order doesn't say who gets it; write [recipients], or everyone = true (--everyone).")
-    for where in ("recipients", "ignore", "removed"):
-        await _check(mails, where, getattr(file, where), file.module)
+async def store_recipients(mails: "MassMails", file: OrderFile, problems: Problems | None = None) -> str:
+    """The id of the selection the file describes; InvalidOrder if it doesn't, or names an unknown field.
+
+    problems: to which that is added; the id is that of all records of the module, then.
+    """
+    with all_at_once(problems) as wrong:
+        before = len(wrong)
+        with wrong.noted():
+            if file.recipients is None and not file.everyone:
+                raise InvalidOrder(
+                    "The order doesn't say who gets it; write [recipients], or everyone = true (--everyone)."
+                )
+        for where in ("recipients", "ignore", "removed"):
+            with wrong.noted():
+                await _check(mails, where, getattr(file, where), file.module)
+        if len(wrong) > before:
+            return await mails.recipients.select(module=file.module)
     return await mails.recipients.select(file.recipients, ignore=file.ignore, removed=file.removed, module=file.module)
 
 
-async def store_follow_ups(mails: "MassMails", file: OrderFile) -> tuple[FollowUp, ...]:
-    """The follow-ups as the order has them; what they ignore is stored."""
-    follow_ups = []
-    for number, entry in enumerate(file.follow_ups, start=1):
-        await _check(mails, f"follow-up {number}: ignore", entry.ignore, file.module)
-        ignore = await mails.recipients.select(entry.ignore, module=file.module) if entry.ignore else None
-        follow_ups.append(
-            FollowUp(
-                template=entry.template,
-                audience=entry.audience,
-                of=entry.of,
-                after=entry.after,
-                on=entry.on,
-                counted_from=entry.counted_from,
-                within=entry.within,
-                ignore=ignore,
-                triggers=entry.triggers,
-            )
-        )
-    return tuple(follow_ups)
+async def store_follow_ups(
+    mails: "MassMails", file: OrderFile, problems: Problems | None = None
+) -> tuple[FollowUp, ...]:
+    """The follow-ups as the order has them; what they ignore is stored. problems: as for ``store_recipients``."""
+    with all_at_once(problems) as wrong:
+        return tuple([
+            await _stored(mails, number, entry, file.module, wrong)
+            for number, entry in enumerate(file.follow_ups, start=1)
+        ])  # fmt: skip
 
 
-async def store_crm_record(mails: "MassMails", written: WrittenCrmRecord) -> CrmRecord:
-    """As the order has it; the criterion for linked records is stored."""
-    await _check(mails, "crm: linked", written.linked, written.module)
-    return await written.stored(mails)
+async def _stored(mails: "MassMails", number: int, entry: FollowUpEntry, module: str, problems: Problems) -> FollowUp:
+    ignore = None
+    with problems.noted():
+        await _check(mails, f"follow-up {number}: ignore", entry.ignore, module)
+        ignore = await mails.recipients.select(entry.ignore, module=module) if entry.ignore else None
+    return FollowUp(
+        template=entry.template,
+        audience=entry.audience,
+        of=entry.of,
+        after=entry.after,
+        on=entry.on,
+        counted_from=entry.counted_from,
+        within=entry.within,
+        ignore=ignore,
+        triggers=entry.triggers,
+    )
+
+
+async def store_crm_record(
+    mails: "MassMails", written: WrittenCrmRecord, problems: Problems | None = None
+) -> CrmRecord:
+    """As the order has it; the criterion for linked records is stored. problems: as for ``store_recipients``."""
+    with all_at_once(problems) as wrong, wrong.noted():
+        await _check(mails, "crm: linked", written.linked, written.module)
+        return await written.stored(mails)
+    return written.record
 
 
 def default_id(name: str, today: datetime) -> str:
@@ -249,10 +281,9 @@ async def _check(mails: "MassMails", where: str, criterion: Criterion | None, mo
         raise InvalidOrder(f"'{where}': {error}") from None
 
 
-def _needed(key: str, value: str | None) -> str:
-    if value is None:
+def _check_given(file: OrderFile, key: str) -> None:
+    if getattr(file, key) is None:
         raise InvalidOrder(f"The order has no {key}; write it into the file, or give --{key}.")
-    return value
 
 
 def _or(value: T | None, default: T) -> T:

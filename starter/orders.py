@@ -1,16 +1,16 @@
 """Preparing an order before anything is started: names become revisions, mistakes are found, people are counted."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 
 from activities.checks import faulty
+from serienmail.domain.contact import FieldType
 from serienmail.domain.crm_record import CrmRecord, proposed_subject
 from serienmail.domain.delivery import Counts
-from serienmail.domain.errors import ChecksFailed, InvalidOrder, NotFound, SerienmailError, TemplateFault
+from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.limits import Limits, check_slot
 from serienmail.domain.loading import Load, Loaded, first_load
@@ -18,8 +18,9 @@ from serienmail.domain.local_time import passed
 from serienmail.domain.mailbox import check_answers_are_read
 from serienmail.domain.mass_mail import MassMail, OnMissing, check_order
 from serienmail.domain.states import MassMailState
-from serienmail.domain.template import TemplateRef
+from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.template import check_placeholders
+from starter.problems import Problems, all_at_once
 from starter.services import Services
 from starter.triggers import check_installed
 
@@ -50,11 +51,19 @@ class Prepared:
         return sum(self.counts.excluded.get(reason, 0) for reason in (Exclusion.UNSUBSCRIBED, Exclusion.SUPPRESSED))
 
 
-async def pinned(services: Services, order: MassMail) -> MassMail:
+async def pinned(services: Services, order: MassMail, problems: Problems | None = None) -> MassMail:
     """The order with the newest revision wherever it names a template only; NotFound for an unknown one."""
-    rules = [replace(rule, template=str(await sendable(services, rule.template))) for rule in order.follow_ups]
-    template = str(await sendable(services, order.template))
-    crm = await _with_subject(services, order.crm, template)
+    with all_at_once(problems) as wrong:
+
+        async def revision(name: str) -> str:
+            with wrong.noted():
+                return str(await sendable(services, name))
+            return name if "@" in name else str(TemplateRef(name, 1))  # the first one that could be meant
+
+        rules = [replace(rule, template=await revision(rule.template)) for rule in order.follow_ups]
+        template, crm = await revision(order.template), order.crm
+        with wrong.noted():
+            crm = await _with_subject(services, order.crm, template)
     return replace(order, template=template, follow_ups=tuple(rules), crm=crm)
 
 
@@ -74,61 +83,60 @@ async def sendable(services: Services, name: str) -> TemplateRef:
     return ref
 
 
-async def prepare(services: Services, order: MassMail, now: datetime | None = None) -> Prepared:
+async def prepare(
+    services: Services, order: MassMail, now: datetime | None = None, problems: Problems | None = None
+) -> Prepared:
     """Check all that can be checked before the start, and say at once all that is wrong.
 
     InvalidOrder, NotFound or TemplateFault says what to do; ChecksFailed if there is more than one thing.
+    problems: found before, to which these are added; nobody is counted then.
     """
-    order, now = await pinned(services, order), now or datetime.now(UTC)
-    wrong: list[SerienmailError] = []
-    with _noted(wrong):
-        check_order(order, now)
-    with _noted(wrong):
-        await check_due(services, order, now)
-    with _noted(wrong):
-        await check_installed(services, order)
-    for named in (order.crm.linked, *(rule.ignore for rule in order.follow_ups)):
-        if named is not None:
-            with _noted(wrong):
-                await services.selections.chosen(named)
-    prepared = Prepared(order, Counts(), {})
-    if await _can_be_written(services, order, wrong):  # else every recipient would be found wanting
-        with _noted(wrong):
-            prepared = await _judged(services, order, now)
-    if len(wrong) == 1:
-        raise wrong[0]
-    if wrong:
-        raise ChecksFailed([problem for error in wrong for problem in str(error).splitlines()])
+    now = now or datetime.now(UTC)
+    with all_at_once(problems) as wrong:
+        countable = not wrong
+        order = await pinned(services, order, wrong)
+        with wrong.noted():
+            check_order(order, now)
+        with wrong.noted():
+            await check_due(services, order, now)
+        with wrong.noted():
+            await check_installed(services, order)
+        for named in (order.crm.linked, *(rule.ignore for rule in order.follow_ups)):
+            if named is not None:
+                with wrong.noted():
+                    await services.selections.chosen(named)
+        prepared = Prepared(order, Counts(), {})
+        # else every recipient would be found wanting
+        if await _can_be_written(services, order, wrong) and countable:
+            with wrong.noted():
+                prepared = await _judged(services, order, now)
     return prepared
 
 
-@contextmanager
-def _noted(wrong: list[SerienmailError]) -> Iterator[None]:
-    """Keep a refusal, and go on."""
-    try:
-        yield
-    except (InvalidOrder, NotFound, TemplateFault) as error:
-        wrong.append(error)
-
-
-async def _can_be_written(services: Services, order: MassMail, wrong: list[SerienmailError]) -> bool:
+async def _can_be_written(services: Services, order: MassMail, problems: Problems) -> bool:
     """Whether account, templates and senders are right by themselves."""
-    before = len(wrong)
-    fields = await services.contacts.fields((await services.selections.get(order.selection)).module)
-    with _noted(wrong):
+    before = len(problems)
+    with problems.noted():
         services.post_office.account(order.account)
-    if order.copies and order.created_by not in services.settings.mail.people:
-        wrong.append(InvalidOrder("Your copy has no address to go to; add yourself to mail.people in the settings."))
-    for name in dict.fromkeys(first_load(order, revision=1).templates):
-        with _noted(wrong):
-            template = await services.templates.get(TemplateRef.parse(name))
-            check_placeholders(template, fields)
-            if len(wrong) == before:
-                builder = await services.post_office.builder(template, order.account, follow_up=False)
-                if order.stop_on_reply:
-                    read = [mailbox.address for mailbox in services.settings.mailboxes.values()]
-                    check_answers_are_read(builder.answers_to, read)
-    return len(wrong) == before
+    with problems.noted():
+        if order.copies and order.created_by not in services.settings.mail.people:
+            raise InvalidOrder("Your copy has no address to go to; add yourself to mail.people in the settings.")
+    with problems.noted():
+        fields = await services.contacts.fields((await services.selections.get(order.selection)).module)
+        for name in dict.fromkeys(first_load(order, revision=1).templates):
+            with problems.noted():
+                await _check_template(services, order, await services.templates.get(TemplateRef.parse(name)), fields)
+    return len(problems) == before
+
+
+async def _check_template(
+    services: Services, order: MassMail, template: Template, fields: Mapping[str, FieldType]
+) -> None:
+    check_placeholders(template, fields)
+    builder = await services.post_office.builder(template, order.account, follow_up=False)
+    if order.stop_on_reply:
+        read = [mailbox.address for mailbox in services.settings.mailboxes.values()]
+        check_answers_are_read(builder.answers_to, read)
 
 
 async def _judged(services: Services, order: MassMail, now: datetime) -> Prepared:

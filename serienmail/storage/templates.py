@@ -70,6 +70,8 @@ class TemplateStore:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
+            if not ref.is_draft:
+                await self.newest(ref.name)  # which says so if there is none of this name
             what = f"draft of '{ref.name}'" if ref.is_draft else f"template '{ref}'"
             raise NotFound(f"There is no {what}; add it with 'serienmail template add'.")
         return _template(row)

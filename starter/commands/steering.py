@@ -15,6 +15,7 @@ from starter.commands.starting import Due, exclusive
 from starter.commands.terminal import say, say_json, words
 from starter.letter import compose
 from starter.order_file import OrderFile, read_order, store_crm_record, store_follow_ups, store_recipients
+from starter.problems import all_at_once
 from starter.toml_file import read_moment
 
 if TYPE_CHECKING:
@@ -131,21 +132,23 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
     """What a whole order changes; its time only if it is another one, for a time can't be given again once it began."""
     order = (await mails.services.mass_mails.get(mass_mail_id)).order
     _check_unchangeable(order, file)
-    follow_ups = await store_follow_ups(mails, file)
-    composed = await compose(
-        mails.services, replace(order, template=file.template or order.template, follow_ups=follow_ups), file.letter
-    )
+    with all_at_once() as problems:
+        follow_ups = await store_follow_ups(mails, file, problems)
+        order = replace(order, template=file.template or order.template, follow_ups=follow_ups)
+        composed = await compose(mails.services, order, file.letter, problems)
+        selection = await store_recipients(mails, file, problems)
+        crm = await store_crm_record(mails, file.crm, problems)
     return {
         "name": file.name,
         "template": composed.template,
-        "selection": await store_recipients(mails, file),
+        "selection": selection,
         "due": None if file.due == order.due else file.due,
         "follow_ups": composed.follow_ups,
         "opted_in_only": file.opted_in_only,
         "on_missing": file.on_missing,
         "in_doubt": file.in_doubt,
         "triggers": file.triggers,
-        "crm": await store_crm_record(mails, file.crm),
+        "crm": crm,
     }
 
 

@@ -203,6 +203,34 @@ async def test_all_that_is_wrong_with_an_order_is_said_at_once(serienmail: Comma
     assert await serienmail.world.mails.list() == []
 
 
+async def test_unknown_templates_and_fields_hide_nothing_else_that_is_wrong(serienmail: CommandLine) -> None:
+    await serienmail.world.contacts(2)
+    await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
+    order = f"copies = true\ndue = 2020-01-01T09:00:00Z\nsubject = '{{{{ oops'\n{ORDER}".replace('"city"', '"citty"')
+    follow_up = FOLLOW_UP.replace("autumn", "winter") + "after_days = 3\nignore = {list = 'board'}\n"
+    crm = "[crm]\nactivities = 'one'\nlinked = {field = 'nmae', op = 'eq', value = 1}\n"
+    written = serienmail.write("order.toml", order + follow_up + crm)
+    refused = await serienmail("start", written, "--account", "sales", "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert [line.partition(";")[0].partition(",")[0] for line in refused.err.splitlines()] == [
+        "'recipients': there is no field 'citty'",
+        "'follow-up 1: ignore': there is no work list 'board'",
+        "'crm: linked': there is no field 'nmae'",
+        "line 1 of the template's subject can't be read (unexpected end of template",
+        "There is no template 'winter'",
+        "2020-01-01 09:00 UTC is in the past",
+        "There is no sending account 'sales'",
+        "Your copy has no address to go to",
+    ]
+    nothing = await serienmail("start", "--yes")
+    assert [line.partition(";")[0] for line in nothing.err.splitlines()] == [
+        "The order has no name",
+        "The order has no account",
+        "The order has no template",
+        "The order doesn't say who gets it",
+    ]
+
+
 async def test_who_opted_out_is_told_before_the_start_and_never_mailed(serienmail: CommandLine) -> None:
     await serienmail.world.contacts(2)
     await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
