@@ -1,6 +1,6 @@
 """What an order changes in its templates, for this one mass mail: a version of its own, the library stays as it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from serienmail.domain.mass_mail import MassMail
 from serienmail.domain.sender import Sender, Whose
 from serienmail.domain.template import Template
 from serienmail.mailing.template import compile_template
+from starter.bodies import KEYS as BODY_KEYS
+from starter.bodies import Bodies, read_bodies
 from starter.enclosing import KEYS as FILE_KEYS
 from starter.enclosing import ReadFiles, read_files
 from starter.orders import sendable
@@ -17,7 +19,7 @@ from starter.problems import Problems, all_at_once
 from starter.services import Services
 from starter.toml_file import Table
 
-KEYS = ("subject", "text", "html", "from", "reply_to", "from_name", *FILE_KEYS)
+KEYS = ("subject", "from", "reply_to", "from_name", *BODY_KEYS, *FILE_KEYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +27,7 @@ class Letter:
     """None: as the template has it. from_, reply_to, from_name are the follow-ups' too."""
 
     subject: str | None = None
-    text: str | None = None
-    html: str | None = None
+    bodies: Bodies = field(default_factory=Bodies)
     files: ReadFiles | None = None
     from_: Whose = Whose.OWN
     reply_to: Whose = Whose.OWN
@@ -34,8 +35,7 @@ class Letter:
 
     def apply(self, template: Template) -> Template:
         """The template with these words and files in place of its own."""
-        said = {key: getattr(self, key) for key in ("subject", "text", "html")}
-        changed = replace(template, **{key: value for key, value in said.items() if value is not None})
+        changed = replace(self.bodies.apply(template), subject=self.subject or template.subject)
         return replace(changed, enclosures=self.files.enclosures) if self.files else changed
 
     def sent_by(self, template: Template, user: str) -> Template:
@@ -54,8 +54,7 @@ def read_letter(table: Table, folder: Path) -> Letter:
     """The part of an order that KEYS describe; files are relative to the folder."""
     return Letter(
         subject=table.text("subject"),
-        text=table.text("text"),
-        html=table.text("html"),
+        bodies=read_bodies(table),
         files=read_files(table, folder),
         from_=table.choice("from", Whose) or Whose.OWN,
         reply_to=table.choice("reply_to", Whose) or Whose.OWN,

@@ -47,11 +47,12 @@ class CrmRecord:
 
     @property
     def words(self) -> str:
-        """For people: what is kept, and the subject that it has."""
+        """For people: what is kept, the subject that it has, and whose it is if not the creator's."""
         entry = {Extent.NONE: "", Extent.ONE: "one activity for all", Extent.EACH: "an activity for each recipient"}
         reminder = f"a reminder {self.reminder.after.days} days after the end" if self.reminder else ""
         linked = "an activity for linked records" if self.linked else ""
-        return f"{', '.join(filter(None, (entry[self.activities], linked, reminder)))} ({self.subject})"
+        whose = f" for {', '.join(self.employees)}" if self.employees else ""
+        return f"{', '.join(filter(None, (entry[self.activities], linked, reminder)))} ({self.subject}){whose}"
 
 
 @dataclass(frozen=True, slots=True)

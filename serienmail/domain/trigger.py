@@ -61,6 +61,14 @@ class Trigger:
         """For people."""
         return f"{self.on} on {self.link}" if self.link else self.on.value
 
+    @property
+    def actions(self) -> str:
+        """What is done then, for people."""
+        done = [f"{update.field} becomes {update.value}" for update in self.updates]
+        done += [f"a task '{task.subject}'" for task in self.tasks]
+        done += [f"a call '{call.subject}'" for call in self.calls]
+        return ", ".join([*done, f"{self.hook} is told"] if self.hook else done)
+
     def is_set_off_by(self, happening: str, target: str | None) -> bool:
         """Whether an event of this kind is what it waits for. target: of the link that was clicked.
 

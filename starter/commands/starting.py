@@ -1,5 +1,6 @@
 """`start`: counts and the first mail are shown, then it asks; only a yes starts anything."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import first_load
 from serienmail.domain.local_time import unknown
 from serienmail.domain.mass_mail import EVERYONE
+from serienmail.domain.trigger import Trigger
 from starter.commands.calling import By, Json, command, open_mass_mails
 from starter.commands.terminal import ask, moment, say, say_as_it_is, say_error, say_json, say_table, words
 from starter.order_file import OrderFile, Overrides, read_order, to_order
@@ -78,8 +80,10 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
         say(f"Each gets it at this time of day in the own time zone, of which there are {len(prepared.zones)}.")
     if strange := unknown(prepared.zones):
         say(f"{strange} have a time zone that doesn't exist, and count as having none.")
+    _say_triggers(order.triggers)
     for number, rule in enumerate(order.follow_ups, start=1):
         say(f"Follow-up {number} ({words(rule.audience)}, {rule.when}): {rule.template}")
+        _say_triggers(rule.triggers)
     if order.crm.is_kept:
         say(f"The CRM keeps {order.crm.words}.")
     say()
@@ -94,6 +98,11 @@ async def show_prepared(mails: "MassMails", prepared: "Prepared") -> None:
     say("\nThe first of these mails:\n")
     say_as_it_is("\n".join(f"{name}: {value}" for name, value in shown.headers if name in ("From", "To", "Subject")))
     say_as_it_is(f"\n{shown.text or shown.html}\n")
+
+
+def _say_triggers(triggers: Sequence[Trigger]) -> None:
+    for trigger in triggers:
+        say(f"– when {trigger.words}: {trigger.actions}")
 
 
 def recipient_rows(prepared: "Prepared") -> list[list[str]]:

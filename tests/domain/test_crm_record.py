@@ -47,6 +47,8 @@ def test_what_is_kept_is_told_in_words() -> None:
     assert record.words == (
         "an activity for each recipient, an activity for linked records, a reminder 30 days after the end (Autumn)"
     )
+    one = CrmRecord(activities=Extent.ONE, subject="Autumn", employees=("anna", "carla"))
+    assert one.words == "one activity for all (Autumn) for anna, carla"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,18 @@ TASK, CALL = NewTask(subject="Send a sample"), NewCall(subject="Ask how it went"
 FIELDS = {**BUILT_IN_FIELDS, "revenue": FieldType.NUMBER, "vip": FieldType.BOOLEAN, "since": FieldType.DATE}
 
 
+def test_a_trigger_tells_what_it_does() -> None:
+    trigger = Trigger(
+        on=On.OPENED,
+        updates=(FieldUpdate("city", "Ulm"),),
+        tasks=(NewTask(subject="Write"),),
+        calls=(NewCall(subject="Ask"),),
+        hook="crm",
+    )
+    assert trigger.actions == "city becomes Ulm, a task 'Write', a call 'Ask', crm is told"
+    assert Trigger(on=On.OPENED, tasks=(NewTask(subject="Write"),)).actions == "a task 'Write'"
+
+
 @pytest.mark.parametrize(
     ("trigger", "happening", "target", "is_set_off"),
     [

@@ -231,6 +231,22 @@ async def test_unknown_templates_and_fields_hide_nothing_else_that_is_wrong(seri
     ]
 
 
+async def test_the_start_names_triggers_and_what_the_crm_keeps_before_it_asks(serienmail: CommandLine) -> None:
+    await serienmail.world.contacts(1)
+    await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
+    order = (
+        f"{ORDER}[[trigger]]\non = 'opened'\nupdate = {{city = 'Ulm'}}\n"
+        f"{FOLLOW_UP}after_days = 3\n[[follow_up.trigger]]\non = 'clicked'\ntask = [{{subject = 'Write'}}]\n"
+        "call = [{subject = 'Ask'}]\n[crm]\nactivities = 'each'\nemployees = ['anna']\nreminder_days = 30\n"
+    )
+    asked = await serienmail("start", serienmail.write("order.toml", order), "--everyone", answer="n\n")
+    told = " ".join(asked.out.split())
+    assert "– when opened: city becomes Ulm Follow-up 1 (opened, 3 days after the end): autumn@1" in told
+    assert "– when clicked: a task 'Write', a call 'Ask' The CRM keeps an activity for each recipient" in told
+    assert "a reminder 30 days after the end (Autumn in …) for anna." in told
+    assert asked.err.endswith("Nothing was started.\n")
+
+
 async def test_who_opted_out_is_told_before_the_start_and_never_mailed(serienmail: CommandLine) -> None:
     await serienmail.world.contacts(2)
     await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))
