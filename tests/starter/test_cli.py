@@ -243,7 +243,7 @@ async def test_the_start_names_triggers_and_what_the_crm_keeps_before_it_asks(se
     told = " ".join(asked.out.split())
     assert "– when opened: city becomes Ulm Follow-up 1 (opened, 3 days after the end): autumn@1" in told
     assert "– when clicked: a task 'Write', a call 'Ask' The CRM keeps an activity for each recipient" in told
-    assert "a reminder 30 days after the end (Autumn in …) for anna." in told
+    assert "a reminder 30 days after the end (Autumn for …) for anna." in told
     assert asked.err.endswith("Nothing was started.\n")
 
 
