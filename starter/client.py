@@ -235,9 +235,9 @@ class MassMails:
         """The numbers by domain, provider, hour and link, and machines apart; of one stage, or all together."""
         return await self.services.statistics.breakdown(mass_mail_id, stage)
 
-    async def list(self, folder: Folder | None = None) -> Sequence[Listed]:
-        """Mass mails, the newest first; of one folder, or all that aren't deleted."""
-        return await mass_mails_in(self.services, folder)
+    async def list(self, folder: Folder | None = None, tag: str = "") -> Sequence[Listed]:
+        """Mass mails, the newest first; of one folder, or all that aren't deleted. tag: only those that have it."""
+        return await mass_mails_in(self.services, folder, tag)
 
     async def wait(self, mass_mail_id: str) -> Status:
         """Until it is finished or deleted; its last status."""

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "stop_on_reply",
     "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
-    "follow_up", "trigger", "crm", *LETTER_KEYS,
+    "follow_up", "trigger", "crm", "tags", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "from", "within_days", "on", "ignore", "trigger")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -80,6 +80,7 @@ class OrderFile:
     in_doubt: InDoubt = InDoubt.HOLD
     triggers: tuple[Trigger, ...] = ()
     crm: WrittenCrmRecord = field(default_factory=WrittenCrmRecord)
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +93,14 @@ class Overrides:
     account: str | None = None
     template: str | None = None
     due: datetime | None = None
+    tags: tuple[str, ...] | None = None
     now: bool = False
     everyone: bool = False
     include_without_opt_in: bool = False
 
     def apply(self, file: OrderFile) -> OrderFile:
         """The file with these words in place of its own."""
-        said = {key: getattr(self, key) for key in ("id", "name", "account", "template", "due")}
+        said = {key: getattr(self, key) for key in ("id", "name", "account", "template", "due", "tags")}
         changed = replace(file, **{key: value for key, value in said.items() if value is not None})
         if self.now:
             changed = replace(changed, due=None)
@@ -139,6 +141,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         in_doubt=_or(table.choice("in_doubt", InDoubt), InDoubt.HOLD),
         triggers=read_triggers(table),
         crm=read_crm_record(table),
+        tags=None if (tags := table.texts("tags")) is None else tuple(tags),
     )
     if file.everyone and file.recipients is not None:
         raise InvalidOrder("The order has [recipients] and says everyone = true; take one of them out.")
@@ -174,6 +177,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
             in_doubt=file.in_doubt,
             triggers=file.triggers,
             crm=await store_crm_record(mails, file.crm, problems),
+            tags=file.tags or (),
         )
         if complete:
             order = await compose(mails.services, order, file.letter, problems)

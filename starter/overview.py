@@ -28,12 +28,14 @@ async def report(services: Services, mass_mail_id: str) -> Report:
     return Report(listed.status, counts)
 
 
-async def mass_mails_in(services: Services, folder: Folder | None = None) -> Sequence[Listed]:
-    """The newest first; of one folder, or all that aren't deleted."""
+async def mass_mails_in(services: Services, folder: Folder | None = None, tag: str = "") -> Sequence[Listed]:
+    """The newest first; of one folder, or all that aren't deleted. tag: only those that have it, however written."""
     listed = await services.mass_mails.all()
     if folder is None:
-        return [entry for entry in listed if entry.state.folder is not Folder.DELETED]
-    return [entry for entry in listed if entry.state.folder is folder]
+        found = [entry for entry in listed if entry.state.folder is not Folder.DELETED]
+    else:
+        found = [entry for entry in listed if entry.state.folder is folder]
+    return [entry for entry in found if not tag or tag.casefold() in map(str.casefold, entry.order.tags)]
 
 
 async def in_doubt(services: Services, mass_mail_id: str, stage: int, contacts: Collection[str]) -> tuple[int, ...]:

@@ -16,6 +16,8 @@ def of_mass_mail(status: Status) -> str:
     lines = [f"**{status.order.name}**: {_with_reason(status.state, status.reason)}", ""]
     lines += [_stage_line(status, stage) for stage in status.stages]
     lines += ["", f"created by {status.order.created_by}, account {status.order.account}, revision {status.revision}"]
+    if status.order.tags:
+        lines += ["", f"tags: {', '.join(status.order.tags)}"]
     if status.last_command:
         lines += ["", f"last command: {status.last_command}"]
     if status.last_refusal:

@@ -17,7 +17,7 @@ from serienmail.domain.trigger import Trigger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Change what isn't sent yet. None leaves a thing as it is; follow_ups and triggers replace them all."""
+    """Change what isn't sent yet. None leaves a thing as it is; follow_ups, triggers and tags replace them all."""
 
     by: str
     kind: Literal["edit"] = "edit"
@@ -31,6 +31,7 @@ class Edit:
     in_doubt: InDoubt | None = None
     triggers: tuple[Trigger, ...] | None = None
     crm: CrmRecord | None = None
+    tags: tuple[str, ...] | None = None
 
     def apply(self, order: MassMail) -> MassMail:
         """The order with this edit."""
@@ -235,9 +236,9 @@ def _refuse_edit(command: Edit, situation: Situation) -> str | None:
     if first.is_untouchable:
         return f"It is {first.phase.replace('_', ' ')}: stop it first, then edit and restart it."
     edited = command.apply(order)
-    unsent = replace(edited, follow_ups=order.follow_ups, name=order.name)
+    unsent = replace(edited, follow_ups=order.follow_ups, name=order.name, tags=order.tags)
     if unsent != order and first.phase.is_ended:
-        return "The mass mail itself is out; only its follow-ups can still be edited."
+        return "The mass mail itself is out; only its follow-ups, name and tags can still be edited."
     if first.begun and (edited.selection, edited.opted_in_only) != (order.selection, order.opted_in_only):
         return "Some recipients have got their mail already; the selection can't be changed any more."
     if first.begun and command.due is not None:

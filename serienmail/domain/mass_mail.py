@@ -17,6 +17,7 @@ P = ParamSpec("P")
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
 LONGEST_TOPIC = 80
+MOST_TAGS, LONGEST_TAG = 10, 40
 EVENTS_COUNT_FOR = timedelta(days=30)
 """So long after the last mail an open or click still brings a follow-up, if the order says nothing else."""
 EVERYONE = "everyone"
@@ -137,6 +138,7 @@ class MassMail:
     in_doubt: what to do about mails whose answer was never seen.
     triggers: what the mass mail's recipients set off; follow-ups have their own.
     crm: what the CRM keeps of it.
+    tags: words of its author's, by which lists find it.
     """
 
     id: str
@@ -158,6 +160,7 @@ class MassMail:
     in_doubt: InDoubt = InDoubt.HOLD
     triggers: tuple[Trigger, ...] = ()
     crm: CrmRecord = CrmRecord()  # noqa: RUF009  # it is frozen
+    tags: tuple[str, ...] = ()
 
     @property
     def begins(self) -> datetime | None:
@@ -195,10 +198,20 @@ def _problems(order: MassMail) -> Iterator[str]:
         yield "Nobody is named as the creator; say who you are (by)."
     if not order.topic.isprintable() or order.topic.strip() != order.topic or len(order.topic) > LONGEST_TOPIC:
         yield f"The topic must be one line of {LONGEST_TOPIC} characters at most; shorten it."
+    yield from _problems_of_tags(order.tags)
     if order.local_time and order.due is None:
         yield "Local time needs a time; say when it is due."
     if len(order.follow_ups) > MAX_FOLLOW_UPS:
         yield f"A mass mail has {MAX_FOLLOW_UPS} follow-ups at most; take {_surplus(order)} out."
+
+
+def _problems_of_tags(tags: Sequence[str]) -> Iterator[str]:
+    if len(tags) > MOST_TAGS:
+        yield f"A mass mail has {MOST_TAGS} tags at most; take {len(tags) - MOST_TAGS} out."
+    if len({tag.casefold() for tag in tags}) < len(tags):
+        yield "A tag is there twice; take one of the two out."
+    if not all(tag.strip() == tag and tag.isprintable() and 0 < len(tag) <= LONGEST_TAG for tag in tags):
+        yield f"A tag is one line of {LONGEST_TAG} characters at most, without spaces around it; correct it."
 
 
 def _refused(check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> list[str]:

@@ -23,13 +23,14 @@ _IN_WORDS = {DeliveryState.UNKNOWN: "in doubt"}
 @command(app, "list")
 async def list_mass_mails(
     folder: Annotated[Folder | None, typer.Option(help="If not given: all but deleted.")] = None,
+    tag: Annotated[str, typer.Option(help="Only those that have it.")] = "",
     json: Json = False,
 ) -> None:
     """All mass mails, the newest first."""
     from starter.overview import mass_mails_in
 
     async with open_database() as services:
-        found = [entry.status for entry in await mass_mails_in(services, folder)]
+        found = [entry.status for entry in await mass_mails_in(services, folder, tag)]
     if json:
         say_json([
             {
@@ -40,6 +41,7 @@ async def list_mass_mails(
                 "folder": status.state.folder,
                 "reason": status.reason,
                 "scheduled_at": status.scheduled_at,
+                "tags": status.order.tags,
             }
             for status in found
         ])  # fmt: skip
@@ -47,7 +49,7 @@ async def list_mass_mails(
         rows = [[s.order.id, s.order.name, words(s.state), moment(s.scheduled_at)] for s in found]
         say_table(["id", "name", "state", "next due"], rows)
     else:
-        say("There are none." if folder else "There are no mass mails yet; start one with 'serienmail start'.")
+        say("There are none." if folder or tag else "There are no mass mails yet; start one with 'serienmail start'.")
 
 
 @command(app, "show")
@@ -119,6 +121,8 @@ def _show(report: "Report") -> None:
     say(words(status.state) + (f": {status.reason}" if status.reason else ""))
     say(f"created by {order.created_by}, account {order.account}, revision {status.revision}")
     say(f"templates: {', '.join([order.template, *(rule.template for rule in order.follow_ups)])}")
+    if order.tags:
+        say(f"tags: {', '.join(order.tags)}")
     stages = status.stages or (StageStatus(number=0, phase=Phase.WAITING, due=order.due),)
     say()
     say_table(["stage", "to", "state", "due"], [_stage_row(order, stage) for stage in stages])

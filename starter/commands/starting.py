@@ -27,6 +27,7 @@ app = typer.Typer()
 Due = Annotated[
     str | None, typer.Option(metavar="TIME", help="When, with its offset, e.g. 2026-12-01T09:00+01:00.")
 ]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="To find it by; can be repeated.")]
 
 
 @command(app, "start")
@@ -38,6 +39,7 @@ async def start(
     template: Annotated[str | None, typer.Option(help="A template's name, or name@revision.")] = None,
     account: Annotated[str | None, typer.Option(help="The sending account.")] = None,
     due: Due = None,
+    tag: Tags = None,
     now: Annotated[bool, typer.Option("--now", help="At once, whatever the order says.")] = False,
     everyone: Annotated[bool, typer.Option("--everyone", help="To all contacts.")] = False,
     include_without_opt_in: Annotated[bool, typer.Option("--include-without-opt-in", help="Opt-in or not.")] = False,
@@ -48,7 +50,7 @@ async def start(
     at = exclusive(due, now)
     overrides = Overrides(
         by=by, id=mass_mail_id, name=name, account=account, template=template, due=at, now=now, everyone=everyone,
-        include_without_opt_in=include_without_opt_in,
+        tags=tuple(tag) if tag else None, include_without_opt_in=include_without_opt_in,
     )  # fmt: skip
     written = read_order(file) if file else OrderFile()
     async with open_mass_mails() as mails:

@@ -11,7 +11,7 @@ from serienmail.domain.commands import Edit, Resolution
 from serienmail.domain.errors import InvalidOrder
 from serienmail.domain.mass_mail import MassMail
 from starter.commands.calling import By, Json, MassMailId, command, open_mass_mails
-from starter.commands.starting import Due, exclusive
+from starter.commands.starting import Due, Tags, exclusive
 from starter.commands.terminal import say, say_json, words
 from starter.letter import compose
 from starter.order_file import OrderFile, read_order, store_crm_record, store_follow_ups, store_recipients
@@ -33,14 +33,16 @@ async def edit(
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     template: Annotated[str | None, typer.Option(help="A template's name, or name@revision.")] = None,
     due: Due = None,
+    tag: Tags = None,
     order: Annotated[Path | None, typer.Option(metavar="ORDER.toml", help="Replaces all it can.")] = None,
     json: Json = False,
 ) -> None:
     """Change what isn't sent yet."""
-    if not any((name, template, due, order)):
-        raise typer.BadParameter("say what to change: --name, --template, --due or --order")
+    if not any((name, template, due, tag, order)):
+        raise typer.BadParameter("say what to change: --name, --template, --due, --tag or --order")
     written = read_order(order) if order else None
-    given = {"name": name, "template": template, "due": read_moment(due) if due else None}
+    given: dict[str, object] = {"name": name, "template": template, "due": read_moment(due) if due else None}
+    given["tags"] = tuple(tag) if tag else None
 
     async def change(mails: "MassMails") -> "Status":
         wanted = await _replacement(mails, mass_mail_id, written) if written else {}
@@ -149,6 +151,7 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
         "in_doubt": file.in_doubt,
         "triggers": file.triggers,
         "crm": crm,
+        "tags": file.tags,
     }
 
 

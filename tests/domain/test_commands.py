@@ -103,7 +103,7 @@ def test_each_command_has_its_time(situation: Situation, accepted: str) -> None:
     [
         (SENDING, {"template": "new@1"}, "It is sending: stop it first"),
         (a_situation(a_stage(0, Phase.LOADING)), {"name": "x"}, "It is loading: stop it first"),
-        (FOLLOWING, {"template": "new@1"}, "only its follow-ups can still be edited"),
+        (FOLLOWING, {"template": "new@1"}, "only its follow-ups, name and tags can still be edited"),
         (STOPPED, {"selection": "abc"}, "the selection can't be changed any more"),
         (STOPPED, {"opted_in_only": False}, "the selection can't be changed any more"),
         (STOPPED, {"due": NOON + HOUR}, "Its sending has begun"),

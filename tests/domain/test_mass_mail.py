@@ -106,3 +106,20 @@ def test_a_follow_up_that_counts_from_events_begins_with_the_mass_mails_end() ->
     clicked = FollowUp(template="a@1", audience=Audience.CLICKED, **EACH)
     assert opened.due(NOON) == NOON
     assert [opened.when, clicked.when] == ["3 days after each one's own open", "3 days after each one's own click"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "gist"),
+    [
+        (("a", "A"), "A tag is there twice"),
+        (("two\nlines",), "A tag is one line of 40 characters at most"),
+        ((" a",), "without spaces around it"),
+        (("",), "A tag is one line"),
+        (("a" * 41,), "40 characters at most"),
+        (tuple(map(str, range(11))), "10 tags at most; take 1 out"),
+    ],
+)
+def test_tags_are_few_short_and_different(tags: tuple[str, ...], gist: str) -> None:
+    check_order(an_order(tags=("Herbst", "B2B", "a" * 40)), NOON)
+    with pytest.raises(InvalidOrder, match=gist):
+        check_order(an_order(tags=tags), NOON)
