@@ -4,8 +4,9 @@ import asyncio
 import logging
 from typing import Protocol
 
-from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from serienmail.mailing.links import Links
 from serienmail.storage.visits import VisitTo
@@ -33,13 +34,11 @@ class VisitKeeper(Protocol):
         """Keep a visit."""
 
 
-def click_routes(links: Links, visitors: Visitors, keeper: VisitKeeper, targets: Targets) -> APIRouter:
+def click_routes(links: Links, visitors: Visitors, keeper: VisitKeeper, targets: Targets) -> list[Route]:
     """``/l/<token>``: it leads to targets in the database alone, so that nobody can make our links lead elsewhere."""
-    routes = APIRouter()
 
-    @routes.api_route("/l/{token}", methods=["GET", "HEAD"])
-    async def click(token: str, request: Request) -> Response:
-        ref = links.read_link(token)
+    async def click(request: Request) -> Response:
+        ref = links.read_link(request.path_params["token"])
         if ref is None:
             return PlainTextResponse(UNKNOWN, 404)
         await keep(keeper, visitors.visit(request, ref.mail, ref.link))
@@ -47,7 +46,7 @@ def click_routes(links: Links, visitors: Visitors, keeper: VisitKeeper, targets:
             target = await targets.target(ref.link)
         return RedirectResponse(target, 302) if target else PlainTextResponse(UNKNOWN, 404)
 
-    return routes
+    return [Route("/l/{token}", click)]
 
 
 async def keep(keeper: VisitKeeper, visit: VisitTo) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from serienmail.domain.consent import Asked, Purpose, Standing
 from serienmail.mailing.links import LinkKind, Links
@@ -70,18 +71,15 @@ ENGLISH = Words(
 )
 
 
-def confirm_routes(links: Links, confirmations: Confirmations) -> APIRouter:
+def confirm_routes(links: Links, confirmations: Confirmations) -> list[Route]:
     """``/c/<token>``: GET asks and changes nothing, because scanners follow every link; POST confirms."""
-    routes = APIRouter()
 
-    @routes.api_route("/c/{token}", methods=["GET", "HEAD"])
-    async def ask(token: str, request: Request) -> HTMLResponse:
-        ref = links.read(LinkKind.CONFIRM, token)
+    async def ask(request: Request) -> HTMLResponse:
+        ref = links.read(LinkKind.CONFIRM, request.path_params["token"])
         return page(request, None if ref is None else await confirmations.find(ref.number))
 
-    @routes.post("/c/{token}")
-    async def confirm(token: str, request: Request) -> HTMLResponse:
-        ref = links.read(LinkKind.CONFIRM, token)
+    async def confirm(request: Request) -> HTMLResponse:
+        ref = links.read(LinkKind.CONFIRM, request.path_params["token"])
         return page(request, None if ref is None else await confirmations.confirm(ref.number, datetime.now(UTC)))
 
     def page(request: Request, asked: Asked | None) -> HTMLResponse:
@@ -98,4 +96,4 @@ def confirm_routes(links: Links, confirmations: Confirmations) -> APIRouter:
             question=words.ask[asked.purpose],
         )
 
-    return routes
+    return [Route("/c/{token}", ask), Route("/c/{token}", confirm, methods=["POST"])]

@@ -4,8 +4,8 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, Protocol, TypeVar
 
-from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
 
 POLICY = "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 

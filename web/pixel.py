@@ -2,7 +2,9 @@
 
 from base64 import b64decode
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from serienmail.mailing.links import LinkKind, Links
 from web.click import VisitKeeper, keep
@@ -12,15 +14,13 @@ GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """One transparent dot."""
 
 
-def pixel_routes(links: Links, visitors: Visitors, keeper: VisitKeeper) -> APIRouter:
+def pixel_routes(links: Links, visitors: Visitors, keeper: VisitKeeper) -> list[Route]:
     """``/o/<token>.gif``: the same answer whatever the token, so that it tells nothing to somebody who guesses."""
-    routes = APIRouter()
 
-    @routes.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
-    async def pixel(token: str, request: Request) -> Response:
-        ref = links.read(LinkKind.OPEN, token)
+    async def pixel(request: Request) -> Response:
+        ref = links.read(LinkKind.OPEN, request.path_params["token"])
         if ref is not None:
             await keep(keeper, visitors.visit(request, ref))
         return Response(GIF, media_type="image/gif")
 
-    return routes
+    return [Route("/o/{token}.gif", pixel)]

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from serienmail.mailing.links import LinkKind, Links, MailRef
 from web.pages import answer, masked, readers_choice
@@ -107,42 +109,36 @@ ENGLISH = Words(
 )
 
 
-def unsubscribe_routes(links: Links, recipients: Recipients, keeper: OptOutKeeper) -> APIRouter:
+def unsubscribe_routes(links: Links, recipients: Recipients, keeper: OptOutKeeper) -> list[Route]:
     """``/u/<token>``: GET asks and changes nothing, because scanners follow every link; POST unsubscribes.
 
     A mail program's one-click POST (RFC 8058) and the page's own button get the same answer: a page, at once,
     without cookie or redirect. A mail program ignores what it says. It stops the mail's topic, or all if it has none;
     ``/all`` stops all, and ``/again`` takes every opt-out back. Each is an address of its own, so no body is read.
     """
-    routes = APIRouter()
 
-    @routes.api_route("/u/{token}", methods=["GET", "HEAD"])
-    @routes.api_route("/u/{token}/{_way}", methods=["GET", "HEAD"])  # a page whose address was opened once more
-    async def ask(token: str, request: Request) -> HTMLResponse:
-        return await page("ask", request, links.read(LinkKind.UNSUBSCRIBE, token))
+    async def ask(request: Request) -> HTMLResponse:
+        return await page("ask", request, links.read(LinkKind.UNSUBSCRIBE, request.path_params["token"]))
 
-    @routes.post("/u/{token}")
-    async def unsubscribe(token: str, request: Request) -> HTMLResponse:
-        return await keep("unsubscribed", "done", token, request)
+    def keep(what: OptOut, name: str) -> Callable[[Request], Awaitable[HTMLResponse]]:
+        async def kept(request: Request) -> HTMLResponse:
+            ref = links.read(LinkKind.UNSUBSCRIBE, request.path_params["token"])
+            if ref is not None:
+                await keeper.opted(what, ref, datetime.now(UTC))
+            return await page(name, request, ref)
 
-    @routes.post("/u/{token}/all")
-    async def unsubscribe_from_all(token: str, request: Request) -> HTMLResponse:
-        return await keep("all_unsubscribed", "all_done", token, request)
-
-    @routes.post("/u/{token}/again")
-    async def subscribe_again(token: str, request: Request) -> HTMLResponse:
-        return await keep("subscribed", "again", token, request)
-
-    async def keep(what: OptOut, name: str, token: str, request: Request) -> HTMLResponse:
-        ref = links.read(LinkKind.UNSUBSCRIBE, token)
-        if ref is not None:
-            await keeper.opted(what, ref, datetime.now(UTC))
-        return await page(name, request, ref)
+        return kept
 
     async def page(name: str, request: Request, ref: MailRef | None) -> HTMLResponse:
         return _page(name, request, None if ref is None else await _recipient(recipients, ref))
 
-    return routes
+    return [
+        Route("/u/{token}", ask),
+        Route("/u/{token}/{way}", ask),  # a page whose address was opened once more
+        Route("/u/{token}", keep("unsubscribed", "done"), methods=["POST"]),
+        Route("/u/{token}/all", keep("all_unsubscribed", "all_done"), methods=["POST"]),
+        Route("/u/{token}/again", keep("subscribed", "again"), methods=["POST"]),
+    ]
 
 
 async def _recipient(recipients: Recipients, ref: MailRef) -> Recipient | None:

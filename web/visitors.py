@@ -4,7 +4,7 @@ import hmac
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from fastapi import Request
+from starlette.requests import Request
 
 from serienmail.domain.judging import MachineList, Visit, network_of
 from serienmail.mailing.links import MailRef

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import httpx
-from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from serienmail.domain.errors import Forged
 from serienmail.domain.feedback import Feedback
@@ -29,16 +30,15 @@ class News(Protocol):
         """Return when it is committed. Safe to repeat."""
 
 
-def webhook_routes(links: Links, secrets: Mapping[str, str], news: News, fetch: Fetch) -> APIRouter:
+def webhook_routes(links: Links, secrets: Mapping[str, str], news: News, fetch: Fetch) -> list[Route]:
     """200 when the events are stored; 403 for a wrong signature, 404 for a provider that isn't configured.
 
     secrets: by provider.
     """
-    routes = APIRouter()
     envelopes = SnsEnvelopes(fetch)
 
-    @routes.post("/webhooks/{provider}")
-    async def webhook(provider: str, request: Request) -> PlainTextResponse:
+    async def webhook(request: Request) -> PlainTextResponse:
+        provider = request.path_params["provider"]
         if provider not in secrets:
             return PlainTextResponse("This provider isn't configured here.\n", status_code=404)
         body = await _body(request)
@@ -69,7 +69,7 @@ def webhook_routes(links: Links, secrets: Mapping[str, str], news: News, fetch: 
                 check_password(request.headers, secret)
         return body
 
-    return routes
+    return [Route("/webhooks/{provider}", webhook, methods=["POST"])]
 
 
 async def _body(request: Request) -> bytes | None:

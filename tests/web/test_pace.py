@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from web.app import Guard
 from web.pace import OTHERS, PACES, Pace, Paces
@@ -70,7 +70,7 @@ def test_many_networks_use_up_no_memory_and_the_one_that_asks_on_is_remembered()
 
 
 async def test_whoever_asks_too_often_is_told_when_to_come_again() -> None:
-    app = FastAPI()
+    app = Starlette()
     app.add_middleware(Guard, paces=Paces(Clock()))
     transport = httpx.ASGITransport(app, client=(HERE, 40_000))
     async with httpx.AsyncClient(transport=transport, base_url="http://web") as client:

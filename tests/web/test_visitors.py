@@ -1,6 +1,6 @@
 """What is kept of a request tells a person from a machine, and names nobody."""
 
-from fastapi import Request
+from starlette.requests import Request
 
 from serienmail.domain.judging import MachineList
 from serienmail.mailing.links import MailRef

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import func, select
+from starlette.applications import Starlette
 
 from serienmail.domain.feedback import Feedback
 from serienmail.mailing.links import Links, MailRef
@@ -90,8 +90,7 @@ async def test_what_cant_be_stored_is_to_be_told_again() -> None:
     async def fetch(url: str) -> bytes:
         raise OSError("nothing is fetched here")
 
-    app = FastAPI()
-    app.include_router(webhook_routes(OURS, {"brevo": ":".join(PASSWORD)}, Away(), fetch))
+    app = Starlette(routes=webhook_routes(OURS, {"brevo": ":".join(PASSWORD)}, Away(), fetch))
     async with served(app) as client:
         answer = await client.post("/webhooks/brevo", content=json.dumps(COMPLAINT), auth=PASSWORD)
     assert answer.status_code == 500
