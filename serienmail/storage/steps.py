@@ -6,6 +6,7 @@ A mail's outcome and claim took about five times the CPU statement by statement,
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ Updates = tuple[Update, ...]
 """Each returns one text for each row that it writes."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
 _ASYNCPG_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # no common root
+_WAITS_FOR_THE_LOCK = 30.0
+"""Seconds, of one step on SQLite; as busy_timeout is for all others."""
 _FAILED = "the database didn't commit, or didn't say so; the worker's log has the details."
 log = logging.getLogger(__name__)
 
@@ -105,7 +108,7 @@ class SqliteSteps:
         returned: list[str] = []
         connection = self._connection = self._connection or self._opened()
         with connection:  # commits, or rolls back
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection)
             for text, constants in statements:
                 returned += [row[0] for row in connection.execute(text, {**constants, **given})]
         return frozenset(returned)
@@ -114,6 +117,7 @@ class SqliteSteps:
         connection = sqlite3.connect(self._file, timeout=30, isolation_level=None)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA busy_timeout=0")  # from here on patience is _begin's
         return connection
 
     async def close(self) -> None:
@@ -126,3 +130,18 @@ class SqliteSteps:
         compiled = [update.compile(dialect=self._dialect) for update in updates]
         self._statements[updates] = [(str(each), each.params) for each in compiled]
         return self._statements[updates]
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """As soon as the write lock is free. SQLite's own patience sleeps ever longer, up to 100 ms, while other processes
+    take and give back the lock every few ms: two workers waited for a quarter of their time.
+    """
+    give_up = time.monotonic() + _WAITS_FOR_THE_LOCK
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(0.001)

@@ -1,5 +1,6 @@
 """Updates in one step of the driver: all of them or none, and on a new connection after a lost one."""
 
+import asyncio
 from contextlib import suppress
 
 import pytest
@@ -36,6 +37,18 @@ async def test_after_a_failure_the_next_step_goes_on(database: Database) -> None
     with pytest.raises(DatabaseAway):
         await database.write_in_one_step((MASS_MAILS,), {})
     assert await database.write_in_one_step((DELIVERIES,), GIVEN) == {"person1@example.org"}
+
+
+async def test_a_step_waits_for_whoever_is_writing(database: Database) -> None:
+    await an_open_stage(database, 1)
+    other = Database(database.url)
+    async with other.write() as connection:
+        await connection.execute(update(delivery).values(reply="451 later"))
+        step = asyncio.create_task(database.write_in_one_step((DELIVERIES,), GIVEN))
+        done, _ = await asyncio.wait([step], timeout=0.1)
+        assert not done
+    assert await step == {"person1@example.org"}
+    await other.close()
 
 
 async def test_a_connection_that_was_lost_is_opened_anew(database: Database) -> None:
