@@ -36,7 +36,8 @@ async def reopen_stage(
     in_it = and_(of_stage, other.c.state != DeliveryState.EXCLUDED, other.c.seq != delivery.c.seq)
     still_known_as = and_(delivery.c.reason == Exclusion.DUPLICATE, delivery.c.address == contact.c.email)
     same = and_(still_known_as, other.c.address_key == delivery.c.address_key)  # by another address of the same person
-    taken = exists().where(in_it, or_(other.c.address_key == contact.c.address_key, same))
+    # two searches of an index by address; one for either would read the whole stage for each row
+    taken = or_(exists().where(in_it, other.c.address_key == contact.c.address_key), exists().where(in_it, same))
     first = func.row_number().over(partition_by=contact.c.address_key, order_by=delivery.c.seq).label("place")
     free = (
         select(delivery.c.seq, contact.c.email, contact.c.address_key, first)

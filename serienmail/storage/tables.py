@@ -192,19 +192,23 @@ NOT_TOLD_YET = "state IN ('sent', 'deferred', 'rejected', 'failed', 'unknown') A
 
 
 class Delivery(SQLModel, table=True):
-    """The ledger: one mail to one recipient in one stage."""
+    """The ledger: one mail to one recipient in one stage.
+
+    Claims and outcomes write the state of all rows, in the order of seq, and addresses lie anywhere in an index. SQLite
+    writes an index anew if its condition has a column that is written, and uses it only for statements with that very
+    condition; so there no index by address has the state. PostgreSQL writes all indexes anew whose condition holds.
+    """
 
     __tablename__: ClassVar[str] = "delivery"
     __table_args__ = (
         Index("delivery_once", "mass_mail_id", "stage", "address_key", unique=True,
-              sqlite_where=text("state <> 'excluded'"), postgresql_where=text("state <> 'excluded'")),
+              sqlite_where=text("reason = ''"), postgresql_where=text("state <> 'excluded'")),
         Index("delivery_state", "mass_mail_id", "stage", "state", "seq", "tracked", "reason"),  # enough for counting
         Index("delivery_told", "mass_mail_id", "stage", "state", "tracked", *(f"{name}_at" for name in TOLD),
               sqlite_where=text(SOMETHING_TOLD), postgresql_where=text(SOMETHING_TOLD)),
         Index("delivery_not_told", "mass_mail_id", "stage", "seq",
               sqlite_where=text(NOT_TOLD_YET), postgresql_where=text(NOT_TOLD_YET)),
-        Index("delivery_open_address", "address_key",
-              sqlite_where=text("state IN ('pending', 'deferred')"),
+        Index("delivery_address", "address_key", "mass_mail_id", "stage",
               postgresql_where=text("state IN ('pending', 'deferred')")),
     )  # fmt: skip
 

@@ -331,6 +331,7 @@ class LedgerRules(RuleBasedStateMachine):
         if self.truth.people:
             found = self.wait_for(self.rows())
             self.truth.check(found)
+            assert all(row.reason for row in found if row.state == "excluded"), "SQLite's delivery_once goes by it"
             assert sum(self.wait_for(self.workers[0].counts(KEY)).by_state.values()) == len(found)
 
     def teardown(self) -> None:

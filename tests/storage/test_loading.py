@@ -241,7 +241,7 @@ async def test_the_database_itself_refuses_two_rows_of_a_stage_with_one_address(
         async with database.write() as connection:
             await connection.execute(same)
     async with database.write() as connection:
-        await connection.execute(same.values(state="excluded"))
+        await connection.execute(same.values(state="excluded", reason="duplicate"))
 
 
 async def test_who_shares_any_address_with_somebody_else_is_a_duplicate(database: Database) -> None:

@@ -7,7 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 from sqlmodel import SQLModel
 
 from serienmail.domain.contact import BUILT_IN_FIELDS, FieldType
@@ -23,6 +23,14 @@ async def test_a_migrated_database_has_exactly_the_tables_of_the_code(database: 
 
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_indexes_have_the_conditions_of_the_code(migrated_sqlite: Path) -> None:
+    indexes = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+    of_the_code = create_engine("sqlite://")
+    SQLModel.metadata.create_all(of_the_code)
+    with of_the_code.connect() as code, create_engine(f"sqlite:///{migrated_sqlite}").connect() as migrated:
+        assert {row.sql for row in migrated.execute(text(indexes))} == {row.sql for row in code.execute(text(indexes))}
 
 
 async def test_migrating_twice_changes_nothing(database: Database) -> None:

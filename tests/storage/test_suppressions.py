@@ -9,7 +9,7 @@ from serienmail.storage.database import Database
 from serienmail.storage.loading import RecipientStore
 from serienmail.storage.mass_mails import MassMailStore
 from serienmail.storage.suppressions import SuppressionStore
-from serienmail.storage.tables import suppression
+from serienmail.storage.tables import delivery, suppression
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, a_load, an_open_stage, an_order, claim, states
 
@@ -103,3 +103,13 @@ async def test_who_subscribes_again_stays_suppressed_for_other_reasons(database:
             ("Wine", "by_hand")
         ]
     assert not await tracking.subscribed(1, 0, 9, NOON)
+
+
+async def test_what_is_due_to_an_address_is_found_without_reading_all_mails(database: Database) -> None:
+    if not database.is_sqlite:  # it chooses by how many there are
+        return
+    theirs = select(delivery).where(delivery.c.address_key == "person1@example.org", delivery.c.state == "pending")
+    async with database.read() as connection:
+        text = str(theirs.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")).all()
+    assert "SEARCH delivery USING INDEX delivery_address (address_key=?)" in plan[0]
