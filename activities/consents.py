@@ -1,5 +1,6 @@
 """Sending one request for consent, at most once."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -95,8 +96,11 @@ class ConsentActivities:
 
     async def _deliver(self, post: Post, claimed: Claimed) -> Answer:
         """When it is its turn among the mass mails of the account."""
-        if not await post.slots.take(TURN, SLOT_WITHIN):
-            raise ServerUnreachable("all connections of the account are in use; it will be tried again.")
+        try:
+            async with asyncio.timeout(SLOT_WITHIN):
+                await post.slots.take(TURN)
+        except TimeoutError:
+            raise ServerUnreachable("all connections of the account are in use; it will be tried again.") from None
         try:
             return await post.deliver(claimed)
         finally:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -54,8 +54,8 @@ class Ledger(Protocol):
 class Slots(Protocol):
     """An account's connections, given in turn to the mass mails that want one."""
 
-    async def take(self, who: str, patience: float) -> bool:
-        """One for this mass mail; False if there was none for so many seconds."""
+    async def take(self, who: str) -> None:
+        """One for this mass mail, once it is its turn."""
 
     def give_back(self) -> None:
         """It is free for the next."""
@@ -124,7 +124,6 @@ class _Sending:
     def __init__(self, post: Post, job: SliceJob) -> None:
         self._post, self._job = post, job
         self._clock = ActivityClock()
-        self._claims_until = time.monotonic() + CLAIM_SECONDS
         self._draining = False
         self._empty_handed: set[asyncio.Task[Any]] = set()
         self._handled = 0
@@ -142,7 +141,7 @@ class _Sending:
         return self._result()
 
     async def _finish(self, lanes: Collection[asyncio.Task[None]]) -> None:
-        shutdown = asyncio.create_task(self._drain_at_shutdown())
+        time_to_end = asyncio.create_task(self._drain_in_time())
         try:
             await asyncio.wait(lanes)
         except asyncio.CancelledError:
@@ -150,15 +149,17 @@ class _Sending:
             await asyncio.wait(lanes)  # mails in hand get their outcome first
             raise
         finally:
-            shutdown.cancel()
+            time_to_end.cancel()
             ended = (lane for lane in lanes if lane.done() and not lane.cancelled())
             failures = [lane.exception() for lane in ended]  # all looked at, else the log complains
         for failure in failures:
             if failure:
                 raise failure
 
-    async def _drain_at_shutdown(self) -> None:
-        await activity.wait_for_worker_shutdown()
+    async def _drain_in_time(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLAIM_SECONDS):
+                await activity.wait_for_worker_shutdown()
         self._drain()
 
     def _drain(self) -> None:
@@ -178,9 +179,9 @@ class _Sending:
         assert lane
         self._empty_handed.add(lane)
         try:
-            patience = self._claims_until - time.monotonic()
-            if self._draining or not await self._post.slots.take(self._job.key.mass_mail_id, patience):
+            if self._draining:
                 return None
+            await self._post.slots.take(self._job.key.mass_mail_id)
         finally:
             self._empty_handed.discard(lane)
         try:
@@ -217,8 +218,8 @@ class _Sending:
         return None
 
     async def _next(self, rows: Slice, last: Outcome | None) -> Claimed | NotNow | None:
-        """Record the last outcome and claim the next row; None if there is none, or no more time for it."""
-        if self._draining or time.monotonic() > self._claims_until:
+        """Record the last outcome and claim the next row; None if there is none, or the slice is to end."""
+        if self._draining:
             if last:
                 await self._keep(rows, last)
             return None

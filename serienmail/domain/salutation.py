@@ -65,4 +65,4 @@ def _noble(title: str) -> str:
 
 
 def _joined(*parts: str) -> str:
-    return " ".join(word for part in parts for word in part.split())
+    return " ".join(" ".join(parts).split())

@@ -164,8 +164,11 @@ class PostOffice:
         post = await self.post(template, account, follow_up=False, mark=COPY_MARK)
         address = self._settings.people[user].address
         async with post.in_use(_COPIES):
-            if not await post.slots.take(_COPIES, _SLOT_WITHIN):
-                raise ServerUnreachable("all connections of the account are in use; it will be tried again.")
+            try:
+                async with asyncio.timeout(_SLOT_WITHIN):
+                    await post.slots.take(_COPIES)
+            except TimeoutError:
+                raise ServerUnreachable("all connections of the account are in use; it will be tried again.") from None
             try:
                 return await post.deliver(specimen(contact, address, self.account(account).from_address))
             finally:

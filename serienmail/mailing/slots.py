@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Slots:
@@ -20,33 +21,28 @@ class Slots:
         self._turn = 0.0  # how far back the one was set that was next last
         self._set_back: dict[str, float] = {}
 
-    async def take(self, who: str, patience: float) -> bool:
-        """A slot for this mass mail; False if there was none for so many seconds."""
+    async def take(self, who: str) -> None:
+        """A slot for this mass mail, once it is its turn."""
         if self._taken < self._limit() and not self._waiting:
             self._taken += 1
-            return True
+            return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(who, deque()).append(turn)
         try:
-            async with asyncio.timeout(patience):
-                await turn
-        except TimeoutError:
-            return self._left(who, turn)
+            await turn
         except asyncio.CancelledError:
-            if self._left(who, turn):
+            if turn.cancelled():
+                self._leave(who, turn)
+            else:  # its turn came at the same moment
                 self.give_back()
             raise
-        return True
 
-    def _left(self, who: str, turn: "asyncio.Future[None]") -> bool:
-        """It waits no more; True if its turn had come at the same moment."""
-        if turn.done() and not turn.cancelled():
-            return True
-        turns = self._waiting[who]
-        turns.remove(turn)
+    def _leave(self, who: str, turn: "asyncio.Future[None]") -> None:
+        turns = self._waiting.get(who, deque())
+        with suppress(ValueError):  # it was passed over already
+            turns.remove(turn)
         if not turns:
-            del self._waiting[who]
-        return False
+            self._waiting.pop(who, None)
 
     def give_back(self) -> None:
         """It is free for the next."""
@@ -65,6 +61,8 @@ class Slots:
             turn = turns.popleft()
             if turns:
                 self._waiting[who] = turns  # behind the others
+            if turn.cancelled():
+                continue  # who waited for it leaves in this round of the loop
             self._taken += 1
             self._turn = self._due(who)
             self._set_back[who] = self._turn + 1 / self._weight(who)

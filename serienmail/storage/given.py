@@ -1,10 +1,11 @@
 """Many rows given to a statement as one parameter, so that its text is the same for one as for hundreds."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json  # a third of what json takes
 from sqlalchemy import FromClause, bindparam, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -24,9 +25,10 @@ def given_rows(parameter: str, columns: Mapping[str, TypeEngine[Any]], is_sqlite
 
 def as_given(rows: Iterable[Mapping[str, Any]]) -> str:
     """What ``given_rows`` reads. Times must be ``as_text``."""
-    return json.dumps(list(rows), check_circular=False)
+    return to_json(list(rows)).decode()
 
 
+@lru_cache(maxsize=1024)  # the same few come with all mails of a moment, and of an import
 def as_text(at: datetime, is_sqlite: bool) -> str:
     """A time as the database reads it; as SQLite has it, without zone: it compares times as texts."""
     text = at.astimezone(UTC).isoformat(" ", "microseconds")

@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import outages
+from activities import outages, sending
 from activities.outages import FAILURES_IN_A_ROW, PATIENT_AFTER
 from activities.sending import SendActivities, SliceResult
 from serienmail.domain.delivery import Answer, Claimed, SliceJob, SliceRange, Verdict
@@ -97,6 +97,17 @@ async def test_a_stop_does_not_wait_for_connections_that_another_slice_has() -> 
     assert ledger.outcomes == []
     post.go_on.set()
     assert await sending_on == SliceResult(20)
+
+
+async def test_a_slice_whose_time_is_over_finishes_what_it_has_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "CLAIM_SECONDS", 0.01)
+    ledger, post = FakeLedger(20), FakePost()
+    post.go_on.clear()
+    running = asyncio.create_task(send(ledger, post))
+    await post.full.wait()
+    await asyncio.sleep(0.05)
+    post.go_on.set()
+    assert await running == SliceResult(post.connections)
 
 
 async def test_a_worker_that_shuts_down_finishes_what_it_has_in_hand() -> None:

@@ -11,7 +11,7 @@ from serienmail.mailing.slots import Slots
 async def lane(slots: Slots, who: str, log: list[str], mails: int) -> None:
     """Takes a slot for each of its mails, and gives it back if another mass mail wants it."""
     for _ in range(mails):
-        assert await slots.take(who, patience=5)
+        await slots.take(who)
         log.append(who)
         await asyncio.sleep(0)
         slots.give_back()
@@ -28,47 +28,67 @@ async def test_a_mass_mail_with_twenty_slices_gets_no_more_than_one_with_a_singl
 
 async def test_no_more_are_taken_than_there_may_be_and_all_come_back() -> None:
     slots = Slots(lambda: 2)
-    assert [await slots.take("a", 0.01) for _ in range(3)] == [True, True, False]
+    first, second, third = (asyncio.create_task(slots.take("a")) for _ in range(3))
+    await asyncio.sleep(0)
+    assert (first.done(), second.done(), third.done()) == (True, True, False)
     slots.give_back()
-    assert await slots.take("b", 0.01)
+    await third
+    assert slots.is_wanted("a") is False
 
 
 async def test_a_slot_is_wanted_back_if_another_mass_mail_waits_or_there_may_be_fewer_now() -> None:
     allowed = [2]
     slots = Slots(lambda: allowed[0])
-    assert await slots.take("a", 1)
-    assert await slots.take("a", 1)
+    await slots.take("a")
+    await slots.take("a")
     assert not slots.is_wanted("a")
-    waiting = asyncio.create_task(slots.take("b", 1))
+    waiting = asyncio.create_task(slots.take("b"))
     await asyncio.sleep(0)
     assert slots.is_wanted("a")
     slots.give_back()
-    assert await waiting
+    await waiting
     allowed[0] = 1
     assert slots.is_wanted("a")
 
 
 async def test_who_stops_waiting_loses_nothing_for_the_others() -> None:
     slots = Slots(lambda: 1)
-    assert await slots.take("a", 1)
-    gone, stays = asyncio.create_task(slots.take("a", 5)), asyncio.create_task(slots.take("b", 5))
+    await slots.take("a")
+    gone, stays = asyncio.create_task(slots.take("a")), asyncio.create_task(slots.take("b"))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait([gone])
     slots.give_back()
-    assert await stays
+    await stays
     slots.give_back()
-    assert await slots.take("c", 0)
+    await slots.take("c")
+
+
+async def test_who_stops_waiting_at_the_moment_of_its_turn_is_passed_over() -> None:
+    slots = Slots(lambda: 1)
+    await slots.take("a")
+    gone, stays = asyncio.create_task(slots.take("a")), asyncio.create_task(slots.take("a"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    slots.give_back()
+    await stays
+    assert gone.cancelled()
+    given = asyncio.create_task(slots.take("b"))
+    await asyncio.sleep(0)
+    slots.give_back()
+    given.cancel()
+    await asyncio.wait([given])
+    await slots.take("c")
 
 
 async def test_a_limit_that_grows_lets_go_on_who_waits() -> None:
     allowed = [0]
     slots = Slots(lambda: allowed[0])
-    waiting = asyncio.create_task(slots.take("a", 5))
+    waiting = asyncio.create_task(slots.take("a"))
     await asyncio.sleep(0)
     allowed[0] = 1
     slots.give()
-    assert await waiting
+    await waiting
 
 
 @pytest.mark.parametrize("connections", [1, 3])
