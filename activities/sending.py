@@ -223,7 +223,7 @@ class _Sending:
             if last:
                 await self._keep(rows, last)
             return None
-        claimed = await rows.next(self._clock.now(), last)
+        claimed = await rows.next(last.at if last else self._clock.now(), last)  # that was just now
         self._handled += last is not None
         return claimed
 

@@ -87,7 +87,7 @@ class MailBuilder:
             self._shared_headers,
             mailbox_header("To", recipient),
             text_header("Subject", subject),
-            fixed_header("Date", mail_date(int(claimed.dated_at.timestamp()))),
+            date_header(int(claimed.dated_at.timestamp())),
             fixed_header("Message-ID", claimed.message_id),
             fixed_header("List-Id", f"<mass-mail-{claimed.number}.{self._sender.domain}>"),
             fixed_header("List-Unsubscribe", f"<{variables['unsubscribe_url']}>"),
@@ -165,9 +165,9 @@ def shared_headers(head: Letterhead, *, follow_up: bool) -> bytes:
 
 
 @lru_cache(maxsize=64)  # many mails are written in one second
-def mail_date(seconds: int) -> str:
-    """The Date header's value (RFC 5322 3.3). seconds: since 1970."""
-    return format_datetime(datetime.fromtimestamp(seconds, UTC))
+def date_header(seconds: int) -> bytes:
+    """RFC 5322 3.3. seconds: since 1970."""
+    return fixed_header("Date", format_datetime(datetime.fromtimestamp(seconds, UTC)))
 
 
 def display_name(contact: Mapping[str, Any]) -> str:

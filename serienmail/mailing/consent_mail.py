@@ -3,7 +3,7 @@
 from serienmail.domain.delivery import Claimed
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
-from serienmail.mailing.builder import display_name, mail_date, render, shared_headers
+from serienmail.mailing.builder import date_header, display_name, render, shared_headers
 from serienmail.mailing.dkim import DkimSigner
 from serienmail.mailing.letterhead import Letterhead
 from serienmail.mailing.links import CONSENT, Links, MailRef
@@ -35,7 +35,7 @@ class ConsentMailBuilder:
             self._headers,
             mailbox_header("To", recipient),
             text_header("Subject", rendered.subject),
-            fixed_header("Date", mail_date(int(claimed.dated_at.timestamp()))),
+            date_header(int(claimed.dated_at.timestamp())),
             fixed_header("Message-ID", message_id),
         )
         wanted = zip((rendered.text, rendered.html), self._bodies, strict=True)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 COPY_MARK = "[Copy] "
 _COPIES = "copies"  # their turn among the mass mails of the account
 _SLOT_WITHIN = 60.0  # seconds
+_COMPILED = 16  # stages; each holds its attachments
 
 
 class TemplateSource(Protocol):
@@ -132,18 +133,18 @@ class PostOffice:
     async def post(self, template: str, account: str, follow_up: bool, mark: str = "") -> Post:
         """For one stage; NotFound for an unknown template or account. mark: stands before each subject."""
         async with self._compiling:  # 20 slices begin at once: each would compile it for itself
-            builder = await self._builder_of(template, account, follow_up, mark)
+            stage = template, account, follow_up, mark
+            builder = self._builders.pop(stage, None) or await self._compiled(*stage)
+            self._builders[stage] = builder  # the one used last stands last
+            if len(self._builders) > _COMPILED:
+                del self._builders[next(iter(self._builders))]
         return await self.post_with(builder, account)
 
-    async def _builder_of(self, template: str, account: str, follow_up: bool, mark: str) -> MailBuilder:
-        builder = self._builders.get((template, account, follow_up, mark))
-        if builder is None:
-            found = await self._templates.get(TemplateRef.parse(template))
-            ids = await self._measured_links.ids(found.ref, targets(found)) if self._measured_links else {}
-            marked = replace(found, subject=mark + found.subject)
-            builder = await self.builder(marked, account, follow_up=follow_up, measured_links=ids)
-            self._builders[template, account, follow_up, mark] = builder
-        return builder
+    async def _compiled(self, template: str, account: str, follow_up: bool, mark: str) -> MailBuilder:
+        found = await self._templates.get(TemplateRef.parse(template))
+        ids = await self._measured_links.ids(found.ref, targets(found)) if self._measured_links else {}
+        marked = replace(found, subject=mark + found.subject)
+        return await self.builder(marked, account, follow_up=follow_up, measured_links=ids)
 
     async def consent_post(self, template: str, account: str) -> Post:
         """For requests for consent; NotFound for an unknown template or account."""
