@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from serienmail.domain.record import record
 from serienmail.domain.states import DeliveryState
 
 
@@ -82,7 +83,7 @@ class SliceJob:
     opted_in_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claimed:
     """A ledger row that this process alone may hand over, with all its mail needs.
 
@@ -152,7 +153,7 @@ class Answer:
     give_up_after: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """What became of a claimed row.
 

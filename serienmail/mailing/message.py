@@ -7,12 +7,13 @@ encoded words, and decodes text that merely looks like one (CVE-2024-6923). It p
 import binascii
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from serienmail.domain.errors import LineBroken, TemplateFault
+from serienmail.domain.record import record
 
 _LINE_ENDS = "\x00-\x1f\x7f\x85\u2028\u2029"  # …and what a careless server or client might take for one
 _UNWRITABLE = re.compile(f"[{_LINE_ENDS}\ud800-\udfff]")
@@ -27,7 +28,7 @@ _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LONGEST_LOCAL_PART, _LONGEST_ADDRESS = 64, 254  # RFC 5321 4.5.3.1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mail:
     """A message and its envelope, ready for a mail server.
 
@@ -42,7 +43,7 @@ class Mail:
     envelope_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mailbox:
     """An address, its domain in A-labels, and a display name."""
 

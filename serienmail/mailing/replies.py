@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from serienmail.domain.delivery import Answer, Pause, Verdict
+from serienmail.domain.record import record
 
 
 class Phase(StrEnum):
@@ -21,7 +22,7 @@ class Phase(StrEnum):
     DOT = "dot"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """A server's answer about one mail.
 

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.delivery import Claimed, Outcome
 from serienmail.domain.errors import EnvironmentFault
+from serienmail.domain.record import record
 from serienmail.domain.shaping import Gate, NotNow
 from serienmail.storage.claiming import Answers, Claims, NotClaimed, claimed_as_read
 from serienmail.storage.database import Database
@@ -27,7 +27,7 @@ LOOKS_AGAIN_AFTER = 0.5
 _AWAY = (SQLAlchemyError, OSError, EnvironmentFault)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Turn:
     """What one lane asks for."""
 
