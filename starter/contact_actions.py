@@ -1,6 +1,7 @@
 """Contact actions: notes and tasks for a group, with a mass mail to it or without one."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from serienmail.domain.activity import Priority
 from serienmail.domain.contact_action import ContactAction, GroupNote, GroupTask, check_action, check_group
-from serienmail.domain.errors import InvalidOrder
+from serienmail.domain.errors import InvalidOrder, NotFound
 from serienmail.domain.mass_mail import MassMail
 from starter.enclosing import KEYS as FILE_KEYS
 from starter.letter import compose
+from starter.on_record import on_record
 from starter.order_file import OrderFile, Overrides, default_id, order_of, store_recipients, to_order
 from starter.orders import Prepared
 from starter.problems import all_at_once
+from starter.services import Services
 from starter.toml_file import Table, read_toml, toml_of
 
 if TYPE_CHECKING:
@@ -64,6 +67,18 @@ def action_of(document: Mapping[str, Any], folder: Path = Path()) -> ActionFile:
     return ActionFile(order=order, note=_note(note) if note else None, task=_task(task) if task else None)
 
 
+async def save_action(services: Services, name: str, text: str, by: str) -> None:
+    """Keep an action as a template, in place of the one that has its name. text: TOML, without recipients."""
+    if not name.strip() or not name.isprintable():
+        raise InvalidOrder("An action needs a name of one line; give it one.")
+    template_of(text)
+    async with on_record(services, "save", by, f"action {name}") as noted:
+        with suppress(NotFound):
+            noted.before["characters"] = len(await services.contact_actions.saved(name))
+        await services.contact_actions.save(name, text)
+        noted.after["characters"] = len(text)
+
+
 class ContactActions:
     """Prepares and runs them. Every method may raise a SerienmailError that says what to do."""
 
@@ -82,13 +97,6 @@ class ContactActions:
         if order.template is None:
             return action, None
         return action, await to_order(self._mails, file.order, replace(overrides, id=id))
-
-    async def save(self, name: str, text: str) -> None:
-        """Keep an action as a template, in place of the one that has its name. text: TOML, without recipients."""
-        if not name.strip() or not name.isprintable():
-            raise InvalidOrder("An action needs a name of one line; give it one.")
-        template_of(text)
-        await self._services.contact_actions.save(name, text)
 
     async def saved(self, name: str) -> ActionFile:
         """A template; NotFound if there is none of this name."""

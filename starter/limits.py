@@ -27,9 +27,7 @@ async def change_limits(
         refused = f"Only an administrator may change limits ({known}); ask one."
         await services.audit.add("change_limits", by, about, after=changes, refused=refused)
         raise CommandRefused(refused)
-    changed = await services.limits.change(account, changes, by, datetime.now(UTC))
-    await services.audit.add("change_limits", by, about, after=changes)
-    return changed
+    return await services.limits.change(account, changes, by, datetime.now(UTC))
 
 
 async def tell_who_waits(temporal: Client, account: str) -> None:

@@ -2,18 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
 from serienmail.domain.contact import CONTACTS
 from serienmail.domain.criteria import Criterion
-from serienmail.domain.errors import AlreadyExists, ImportFailed
+from serienmail.domain.errors import AlreadyExists, ImportFailed, InvalidOrder
 from serienmail.domain.filters import Filter, check_filter, resolved
 from serienmail.domain.near_duplicates import NearDuplicate, near_duplicates
 from serienmail.domain.recipient_set import RecipientSet, Structure, together
 from serienmail.domain.selection import Selection
 from serienmail.storage.work_lists import Changed
+from starter.on_record import on_record
 from starter.services import Services
 
 __all__ = ["Changed", "Recipients"]
@@ -22,7 +24,10 @@ LARGEST_FILE = 100_000_000
 
 
 class Recipients:
-    """What people do before they order. InvalidOrder if a criterion names what isn't there."""
+    """What people do before they order. InvalidOrder if a criterion names what isn't there.
+
+    by: whose command it is. CommandRefused if that user may only look.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -57,21 +62,49 @@ class Recipients:
         people = await self._services.contacts.people(picked)
         return await asyncio.to_thread(lambda: list(islice(near_duplicates(people), limit)))
 
-    async def save_filter(self, name: str, criterion: Criterion, module: str = CONTACTS) -> None:
-        """Save a criterion under a name, in place of the one that has it; ``InFilter(name)`` then means it."""
+    async def save_filter(self, name: str, criterion: Criterion, module: str = CONTACTS, *, by: str) -> int:
+        """Save a criterion under a name, in place of the one that has it; how many records it picks now.
+
+        ``InFilter(name)`` then means it.
+        """
         saved = Filter(name, criterion, module)
         check_filter(saved, await self._services.selections.vocabulary(module))
-        await self._services.filters.save(saved)
+        async with on_record(self._services, "save_filter", by, f"filter {name}") as noted:
+            noted.before = await self._picked_before(name)
+            await self._services.filters.save(saved)
+            noted.after["records"] = await self.count(criterion, module)
+        return int(noted.after["records"])
 
-    async def create_list(self, name: str, criterion: Criterion | None = None, module: str = CONTACTS) -> Changed:
+    async def delete_filter(self, name: str, *, by: str) -> None:
+        """Forget a filter; whatever still refers to it is refused. NotFound if there is none."""
+        async with on_record(self._services, "delete", by, f"filter {name}") as noted:
+            noted.before = await self._picked_before(name)
+            await self._services.filters.delete(name)
+            noted.after["records"] = 0
+
+    async def create_list(
+        self, name: str, criterion: Criterion | None = None, module: str = CONTACTS, *, by: str
+    ) -> Changed:
         """A work list of whom the criterion picks now; empty without one. AlreadyExists if the name is taken."""
         if criterion is not None:
             resolved(criterion, await self._services.selections.vocabulary(module))
-        await self._services.lists.create(name, module)
-        return await self.add(name, criterion=criterion)
+        async with self._list_on_record("create", name, by):
+            await self._services.lists.create(name, module)
+            return await self._add(name, (), criterion)
 
-    async def add(self, name: str, keys: Sequence[str] = (), criterion: Criterion | None = None) -> Changed:
+    async def delete_list(self, name: str, *, by: str) -> None:
+        """Forget a list; its records stay. NotFound if there is none."""
+        async with self._list_on_record("delete", name, by):
+            await self._services.lists.delete(name)
+
+    async def add(
+        self, name: str, keys: Sequence[str] = (), criterion: Criterion | None = None, *, by: str
+    ) -> Changed:
         """Put records on a list: these keys, and whom the criterion picks now."""
+        async with self._list_on_record("add", name, by):
+            return await self._add(name, keys, criterion)
+
+    async def _add(self, name: str, keys: Sequence[str], criterion: Criterion | None) -> Changed:
         module = await self._services.lists.module(name)
         by_criterion = Changed()
         if criterion is not None:
@@ -80,8 +113,14 @@ class Recipients:
         by_hand = await self._services.lists.add_keys(name, keys, module)
         return Changed(by_criterion.records + by_hand.records, by_hand.unknown)
 
-    async def remove(self, name: str, keys: Sequence[str] = (), criterion: Criterion | None = None) -> Changed:
+    async def remove(
+        self, name: str, keys: Sequence[str] = (), criterion: Criterion | None = None, *, by: str
+    ) -> Changed:
         """Take records from a list: these keys, and whom the criterion picks now."""
+        async with self._list_on_record("remove", name, by):
+            return await self._remove(name, keys, criterion)
+
+    async def _remove(self, name: str, keys: Sequence[str], criterion: Criterion | None) -> Changed:
         module = await self._services.lists.module(name)
         by_criterion = Changed()
         if criterion is not None:
@@ -97,8 +136,12 @@ class Recipients:
         await asyncio.to_thread(_write, file, saved)
         return len(saved.keys)
 
-    async def load_list(self, name: str, files: Sequence[Path]) -> Changed:
+    async def load_list(self, name: str, files: Sequence[Path], *, by: str) -> Changed:
         """Put the records of saved files on a list, made if need be; ImportFailed if they don't go together."""
+        async with self._list_on_record("load", name, by):
+            return await self._load(name, files)
+
+    async def _load(self, name: str, files: Sequence[Path]) -> Changed:
         sets = {str(file): await asyncio.to_thread(_read, file) for file in files}
         module = next(iter(sets.values())).structure.module
         keys = together(sets, await self._structure(module))
@@ -112,6 +155,22 @@ class Recipients:
                     f" {next(iter(sets.values())).structure.words}; load it into another list."
                 ) from None
         return await self._services.lists.add_keys(name, keys, module)
+
+    @asynccontextmanager
+    async def _list_on_record(self, act: str, name: str, by: str) -> AsyncIterator[None]:
+        """A list's size before and after."""
+        async with on_record(self._services, act, by, f"list {name}") as noted:
+            noted.before["records"] = await self._services.lists.size(name)
+            yield
+            noted.after["records"] = await self._services.lists.size(name)
+
+    async def _picked_before(self, name: str) -> dict[str, int]:
+        """How many records a filter picks, if it is there, and names nothing that has gone."""
+        for saved in await self._services.filters.all():
+            if saved.name == name:
+                with suppress(InvalidOrder):
+                    return {"records": await self.count(saved.criterion, saved.module)}
+        return {}
 
     async def _structure(self, module: str) -> Structure:
         return Structure(module, await self._services.contacts.fields(module))

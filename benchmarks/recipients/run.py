@@ -99,8 +99,8 @@ def _row(number: int) -> dict[str, Any]:
 async def _select(services: Services) -> tuple[float, Load]:
     recipients = Recipients(services)
     await services.contacts.learn([Attribute("revenue", FieldType.NUMBER), Attribute("industry", FieldType.TEXT)])
-    await recipients.save_filter("customers", where("revenue").ge(10))
-    await recipients.create_list("fair", where("industry").eq("Branche 7"))
+    await recipients.save_filter("customers", where("revenue").ge(10), by="benchmark")
+    await recipients.create_list("fair", where("industry").eq("Branche 7"), by="benchmark")
     chosen = await recipients.select(InFilter("customers") | InList("fair"))
     await services.templates.add(TEMPLATE, datetime.now(UTC))
     load = Load(

@@ -23,10 +23,19 @@ class AuditStore:
         self._database = database
 
     async def add(
-        self, act: str, by: str, about: str, *, after: Mapping[str, Any] | None = None, refused: str = ""
+        self,
+        act: str,
+        by: str,
+        about: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        refused: str = "",
     ) -> None:
         """Keep a record of now that isn't a workflow's."""
-        record = AuditRecord(at=datetime.now(UTC), by=by, act=act, about=about, after=after or {}, refused=refused)
+        record = AuditRecord(
+            at=datetime.now(UTC), by=by, act=act, about=about, before=before or {}, after=after or {}, refused=refused
+        )
         async with self._database.write() as connection:
             await record_commands(connection, [record])
 

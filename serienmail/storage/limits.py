@@ -9,8 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from serienmail.domain.audit import AuditRecord
 from serienmail.domain.errors import NotFound
 from serienmail.domain.sending_limits import SendingLimits
+from serienmail.storage.audit import record_commands
 from serienmail.storage.database import Database
 from serienmail.storage.tables import account_limits
 
@@ -44,14 +46,24 @@ class LimitStore:
         return next(found for found in await self.all() if found.account == account)
 
     async def change(self, account: str, changes: Mapping[str, int | None], by: str, now: datetime) -> LimitsInForce:
-        """Change some, for all workers; None takes a limit away. InvalidOrder if they make no sense."""
+        """Change some, for all workers, on record; None takes a limit away. InvalidOrder if they make no sense."""
         self._check(account)
         async with self._database.write() as connection:
             one = select(account_limits).where(account_limits.c.account == account).with_for_update()
-            before = (await connection.execute(one)).one_or_none()
-            together = {**(before.changes if before else {}), **changes}
+            changed = (await connection.execute(one)).one_or_none()
+            before = self._in_force(account, changed).limits
+            together = {**(changed.changes if changed else {}), **changes}
             limits = self._settings[account].with_changes(together)
             await _put(connection, {"account": account, "changes": together, "changed_by": by, "changed_at": now})
+            record = AuditRecord(
+                at=now,
+                by=by,
+                act="change_limits",
+                about=f"limits of {account}",
+                before={name: getattr(before, name) for name in changes},
+                after=changes,
+            )
+            await record_commands(connection, [record])
         return LimitsInForce(account, limits, by, now)
 
     def _in_force(self, account: str, row: Any) -> LimitsInForce:

@@ -36,14 +36,19 @@ async def migrate(database: Database) -> None:
         await connection.run_sync(upgrade)
 
 
-async def require_migrated(database: Database) -> None:
-    """EnvironmentFault unless the schema is this version's."""
+async def revision_of(database: Database) -> str | None:
+    """The last migration that was run; None if it has no tables yet."""
 
     def current(connection: Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
     async with database.read() as connection:
-        found = await connection.run_sync(current)
+        return await connection.run_sync(current)
+
+
+async def require_migrated(database: Database) -> None:
+    """EnvironmentFault unless the schema is this version's."""
+    found = await revision_of(database)
     expected = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if found != expected:
         state = f"is at {found}" if found else "has no tables yet"

@@ -83,6 +83,12 @@ class WorkListStore:
             rows = (await connection.execute(query)).all()
         return [Listing(row.name, row.module, row.keys, row.keys - row.known) for row in rows]
 
+    async def size(self, name: str) -> int:
+        """How many records are on a list, also those that aren't in the database any more."""
+        counted = select(func.count()).where(work_list_member.c.list == name)
+        async with self._database.read() as connection:
+            return int((await connection.execute(counted)).scalar_one())
+
     async def keys(self, name: str) -> Sequence[str]:
         """The CRM's number of every record on the list, in an order that stays."""
         async with self._database.read() as connection:

@@ -61,13 +61,14 @@ async def run(
 async def save(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The template's name.")],
     file: Annotated[Path, typer.Argument(metavar="ACTION.toml", help="An action without [recipients].")],
+    by: By,
 ) -> None:
     """Save mail, note and task as a template, in place of the one that has its name."""
-    from starter.contact_actions import ContactActions
+    from starter.contact_actions import save_action
 
     text = read_text(file)
-    async with open_mass_mails() as mails:
-        await ContactActions(mails).save(name, text)
+    async with open_database() as services:
+        await save_action(services, name, text, by)
     say(f"Saved; 'serienmail action run --saved {name} --where …' runs it.")
 
 

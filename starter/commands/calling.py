@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that no user has
+        return f"uid-{os.getuid()}"
+
+
 By = Annotated[
     str,
     typer.Option(
         "--by",
         envvar="SERIENMAIL_USER",
-        default_factory=getpass.getuser,
+        default_factory=_login_name,
         show_default="the login name",
         help="Your user id.",
     ),

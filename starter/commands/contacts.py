@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serienmail.domain.contact import CONTACTS
-from starter.commands.calling import Json, Module, command, open_database
+from starter.commands.calling import By, Json, Module, command, open_database
 from starter.commands.terminal import say, say_error, say_json, say_table
 from starter.toml_file import read_criterion
 
@@ -18,15 +18,20 @@ _SHOWN = 20
 
 
 @command(app, "migrate")
-async def migrate_database() -> None:
+async def migrate_database(by: By) -> None:
     """Bring the database to the tables this version needs."""
     from serienmail.settings import load_settings
+    from serienmail.storage.audit import AuditStore
     from serienmail.storage.database import Database
-    from serienmail.storage.migration import migrate
+    from serienmail.storage.migration import migrate, revision_of
 
     database = Database(load_settings().database_url)
     try:
+        before = await revision_of(database)
         await migrate(database)
+        if (after := await revision_of(database)) != before:
+            audit = AuditStore(database)
+            await audit.add("migrate", by, "database", before={"tables": before}, after={"tables": after})
     finally:
         await database.close()
     say("The database is up to date.")
@@ -34,6 +39,7 @@ async def migrate_database() -> None:
 
 @command(app, "import")
 async def import_file(
+    by: By,
     file: Annotated[Path | None, typer.Argument(help="CSV or XLSX with headings, or vCard.")] = None,
     source: Annotated[str | None, typer.Option(help="Instead of a file: a source of the settings.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: which column is which field.")] = None,
@@ -47,7 +53,7 @@ async def import_file(
     if (file is None) == (source is None):
         raise typer.BadParameter("give a file, or a source of the settings", param_hint="FILE")
     async with open_database() as services:
-        report = await import_from(services, file or str(source), mapping, module, work_list)
+        report = await import_from(services, file or str(source), mapping, module, work_list, by=by)
     if json:
         say_json(report)
     else:

@@ -6,9 +6,8 @@ import typer
 
 from serienmail.domain import criteria
 from serienmail.domain.contact import CONTACTS
-from serienmail.domain.criteria import InFilter
 from serienmail.domain.errors import NotFound
-from starter.commands.calling import Json, Module, command, open_database
+from starter.commands.calling import By, Json, Module, command, open_database
 from starter.commands.terminal import say, say_json, say_table
 from starter.toml_file import read_criterion
 
@@ -18,14 +17,12 @@ Where = Annotated[str, typer.Option(metavar="CRITERION", help="As in an order: '
 
 
 @command(app, "create")
-async def create(name: FilterName, where: Where, module: Module = CONTACTS, json: Json = False) -> None:
+async def create(name: FilterName, where: Where, by: By, module: Module = CONTACTS, json: Json = False) -> None:
     """Save a filter, in place of the one that has its name; it may refer to other filters and to lists."""
     from starter.recipients import Recipients
 
     async with open_database() as services:
-        recipients = Recipients(services)
-        await recipients.save_filter(name, read_criterion(where), module)
-        records = await recipients.count(InFilter(name), module)
+        records = await Recipients(services).save_filter(name, read_criterion(where), module, by=by)
     if json:
         say_json({"filter": name, "records": records})
     else:
@@ -64,8 +61,10 @@ async def show(name: FilterName, json: Json = False) -> None:
 
 
 @command(app, "delete")
-async def delete(name: FilterName) -> None:
+async def delete(name: FilterName, by: By) -> None:
     """Forget a filter."""
+    from starter.recipients import Recipients
+
     async with open_database() as services:
-        await services.filters.delete(name)
+        await Recipients(services).delete_filter(name, by=by)
     say(f"The filter '{name}' is deleted; whatever still refers to it is refused.")

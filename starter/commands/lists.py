@@ -7,7 +7,7 @@ import typer
 
 from serienmail.domain.contact import CONTACTS, LONGEST_KEY
 from serienmail.domain.criteria import InList
-from starter.commands.calling import Json, Module, command, open_database
+from starter.commands.calling import By, Json, Module, command, open_database
 from starter.commands.terminal import say, say_json, say_table
 from starter.toml_file import read_criterion
 
@@ -25,12 +25,14 @@ _SHOWN = 20
 
 
 @command(app, "create")
-async def create(name: ListName, where: Where = None, module: Module = CONTACTS, json: Json = False) -> None:
+async def create(name: ListName, by: By, where: Where = None, module: Module = CONTACTS, json: Json = False) -> None:
     """Make a list: empty, or of whom a criterion or a filter picks now."""
     from starter.recipients import Recipients
 
     async with open_database() as services:
-        changed = await Recipients(services).create_list(name, read_criterion(where) if where else None, module)
+        changed = await Recipients(services).create_list(
+            name, read_criterion(where) if where else None, module, by=by
+        )
     _say_changed(name, f"There is a list '{name}' now, with", changed, json)
 
 
@@ -49,22 +51,26 @@ async def list_lists(json: Json = False) -> None:
 
 
 @command(app, "add")
-async def add(name: ListName, keys: Keys = None, where: Where = None, json: Json = False) -> None:
+async def add(name: ListName, by: By, keys: Keys = None, where: Where = None, json: Json = False) -> None:
     """Put records on a list: by their keys, or by a criterion."""
     from starter.recipients import Recipients
 
     async with open_database() as services:
-        changed = await Recipients(services).add(name, keys or (), read_criterion(where) if where else None)
+        changed = await Recipients(services).add(
+            name, keys or (), read_criterion(where) if where else None, by=by
+        )
     _say_changed(name, "Added:", changed, json)
 
 
 @command(app, "remove")
-async def remove(name: ListName, keys: Keys = None, where: Where = None, json: Json = False) -> None:
+async def remove(name: ListName, by: By, keys: Keys = None, where: Where = None, json: Json = False) -> None:
     """Take records from a list: by their keys, or by a criterion."""
     from starter.recipients import Recipients
 
     async with open_database() as services:
-        changed = await Recipients(services).remove(name, keys or (), read_criterion(where) if where else None)
+        changed = await Recipients(services).remove(
+            name, keys or (), read_criterion(where) if where else None, by=by
+        )
     _say_changed(name, "Removed:", changed, json)
 
 
@@ -98,21 +104,26 @@ async def save(name: ListName, file: Annotated[Path, typer.Argument(metavar="FIL
 
 @command(app, "load")
 async def load(
-    name: ListName, files: Annotated[list[Path], typer.Argument(metavar="FILE.json")], json: Json = False
+    name: ListName,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.json")],
+    by: By,
+    json: Json = False,
 ) -> None:
     """Put the records of saved files on a list, which is made if need be."""
     from starter.recipients import Recipients
 
     async with open_database() as services:
-        changed = await Recipients(services).load_list(name, files)
+        changed = await Recipients(services).load_list(name, files, by=by)
     _say_changed(name, "Added:", changed, json)
 
 
 @command(app, "delete")
-async def delete(name: ListName) -> None:
+async def delete(name: ListName, by: By) -> None:
     """Forget a list; its records stay."""
+    from starter.recipients import Recipients
+
     async with open_database() as services:
-        await services.lists.delete(name)
+        await Recipients(services).delete_list(name, by=by)
     say(f"The list '{name}' is deleted; whatever still refers to it is refused.")
 
 

@@ -1,15 +1,13 @@
 """`template …`: the library of templates."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serienmail.domain.template import Template, TemplateRef, check_name
-from starter.commands.calling import Json, command, open_database
+from serienmail.domain.template import Template, TemplateRef
+from starter.commands.calling import By, Json, command, open_database
 from starter.commands.terminal import say, say_as_it_is, say_json
 
 app = typer.Typer(name="template", help="Templates; each change is a revision of its own.", no_args_is_help=True)
@@ -18,26 +16,30 @@ app = typer.Typer(name="template", help="Templates; each change is a revision of
 @command(app, "add")
 async def add(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="name, subject, text, html, attachments.")],
+    by: By,
     draft: Annotated[bool, typer.Option("--draft", help="Keep it as a draft, which can't be sent yet.")] = False,
     json: Json = False,
 ) -> None:
     """Save a template as the next revision of its name, or as its draft."""
+    from starter.library import Library
     from starter.template_file import read_template
 
     read = read_template(file)
     async with open_database() as services:
-        keep = services.templates.keep_draft if draft else services.templates.add
-        ref = await keep(await read.store_files(services), datetime.now(UTC))
+        library = Library(services)
+        ref = await (library.save_draft(read, by) if draft else library.save(read, by))
     _say_saved(ref, json)
 
 
 @command(app, "publish")
 async def publish(
-    name: Annotated[str, typer.Argument(help="A template that has a draft.")], json: Json = False
+    name: Annotated[str, typer.Argument(help="A template that has a draft.")], by: By, json: Json = False
 ) -> None:
     """Make a template's draft its next revision."""
+    from starter.library import Library
+
     async with open_database() as services:
-        ref = await services.templates.publish(name, datetime.now(UTC))
+        ref = await Library(services).publish(name, by)
     _say_saved(ref, json)
 
 
@@ -45,12 +47,14 @@ async def publish(
 async def save_as(
     name: Annotated[str, typer.Argument(help="A name, or name@revision.")],
     new_name: Annotated[str, typer.Argument(help="The copy's name.")],
+    by: By,
     json: Json = False,
 ) -> None:
     """Save a template under another name."""
+    from starter.library import Library
+
     async with open_database() as services:
-        template = await services.templates.get(await services.templates.newest(name))
-        ref = await services.templates.add(replace(template, name=check_name(new_name)), datetime.now(UTC))
+        ref = await Library(services).save_as(name, new_name, by)
     _say_saved(ref, json)
 
 
@@ -59,13 +63,16 @@ async def import_page(
     page: Annotated[Path, typer.Argument(metavar="PAGE.html", help="A page from outside.")],
     name: Annotated[str, typer.Option(help="The template's name.")],
     subject: Annotated[str, typer.Option(help="The template's subject.")],
+    by: By,
     json: Json = False,
 ) -> None:
     """Save an HTML page as a template: cleaned of scripts, its styles inlined, with a text made of it."""
-    from starter.template_file import read_page
+    from starter.library import Library
+    from starter.template_file import TemplateFile, read_page
 
+    read = TemplateFile(read_page(page, name, subject))
     async with open_database() as services:
-        ref = await services.templates.add(read_page(page, name, subject), datetime.now(UTC))
+        ref = await Library(services).save(read, by)
     _say_saved(ref, json)
 
 

@@ -63,13 +63,16 @@ async def test_mail(
     json: Json = False,
 ) -> None:
     """Send one contact's mail to yourself or colleagues, marked as a test, with links that lead nowhere."""
+    from starter.on_record import on_record
     from starter.preview import contact_by_key
     from starter.trial_mail import send_test_mails
 
     async with open_database() as services:
         template, sender, files, of_module = await _meant(services, what, account, by, module)
         merge_fields = await contact_by_key(services, contact, of_module)
-        answers = await send_test_mails(services, template, sender, merge_fields, to, of_module, files)
+        async with on_record(services, "test_mail", by, f"template {template.ref}") as noted:
+            answers = await send_test_mails(services, template, sender, merge_fields, to, of_module, files)
+            noted.after["mails"] = len(answers)
     if json:
         say_json(answers)
     else:

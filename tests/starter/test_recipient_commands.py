@@ -14,7 +14,7 @@ from serienmail.domain.mass_mail import AsOf
 from serienmail.domain.states import MassMailState
 from tests.builders import a_contact, a_load
 from tests.starter.command_line import CommandLine, installation
-from tests.world import AUTUMN
+from tests.world import AUTUMN, OWNER
 
 ULM = '{field = "city", op = "eq", value = "Ulm"}'
 ORDER = """
@@ -120,15 +120,15 @@ async def test_near_duplicates_are_suggested_and_nothing_is_done_about_them(seri
 
 async def test_whom_filters_pick_is_decided_when_the_mass_mail_is_due_or_at_its_start(serienmail: CommandLine) -> None:
     world, recipients = serienmail.world, serienmail.world.mails.recipients
-    await recipients.save_filter("ulm", where("city").eq("Ulm"))
-    await recipients.create_list("fair")
-    await recipients.add("fair", ["5"])
+    await recipients.save_filter("ulm", where("city").eq("Ulm"), by=OWNER)
+    await recipients.create_list("fair", by=OWNER)
+    await recipients.add("fair", ["5"], by=OWNER)
     chosen = await recipients.select(InFilter("ulm") | InList("fair"))
     for mass_mail_id, as_of in (("when-due", AsOf.DUE), ("at-start", AsOf.START)):
         await world.start(mass_mail_id, selection=chosen, as_of=as_of)
         await world.until(mass_mail_id, MassMailState.SCHEDULED)
     await world.services.contacts.save([a_contact(1, city="Bonn"), a_contact(4, city="Ulm")])
-    await recipients.remove("fair", ["5"])
+    await recipients.remove("fair", ["5"], by=OWNER)
     for mass_mail_id, numbers in (("when-due", [2, 3, 4]), ("at-start", [1, 2, 3, 5])):
         before = len(world.received())
         await world.mails.stop(mass_mail_id, by="a.schmidt")
