@@ -28,7 +28,7 @@ from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.statistics import WAITING_STATES, Number
 from serienmail.storage.rows import rows_of
-from serienmail.storage.tables import SOMETHING_TOLD, TOLD, delivery
+from serienmail.storage.tables import EXCLUDED, SOMETHING_TOLD, TOLD, delivery
 
 _sent = delivery.c.state == DeliveryState.SENT
 _measured = and_(_sent, delivery.c.tracked)
@@ -105,21 +105,21 @@ def _counts(rows: Sequence[Row[Any]]) -> Counts:
 def _counted(these: ColumnElement[bool]) -> CompoundSelect[Any]:
     """By state, then by reason of exclusion, then what was told of the mails; each row has all columns.
 
-    One statement, so one moment. It reads two indexes and not the table, a million rows in about 200 ms: the
-    states, and apart from them the few rows that somebody did something about.
+    One statement, so one moment. It reads three indexes and not the table, a million rows in less than 200 ms: the
+    states, and apart from them the excluded rows and the few that somebody did something about.
     """
     rows, no_rows = func.count().label("rows"), literal(0).label("rows")
     nothing_told = [literal(0).label(name) for name in ("told_tracked", *TOLD)]
     told = [func.count(delivery.c[f"{name}_at"]).label(name) for name in TOLD]
-    tracked, excluded = func.count().filter(delivery.c.tracked), delivery.c.state == DeliveryState.EXCLUDED
-    state = (delivery.c.stage, delivery.c.state)
+    tracked, excluded = func.count().filter(delivery.c.tracked), literal(DeliveryState.EXCLUDED.value)
+    state, others = (delivery.c.stage, delivery.c.state), [each for each in DeliveryState if each != "excluded"]
     return union_all(
         select(*state, literal("").label("reason"), rows, tracked.label("tracked"), *nothing_told)
-        .where(these, ~excluded)
+        .where(these, delivery.c.state.in_(others))
         .group_by(*state),
-        select(*state, delivery.c.reason, rows, literal(0), *nothing_told)
-        .where(these, excluded)
-        .group_by(*state, delivery.c.reason),
+        select(delivery.c.stage, excluded, delivery.c.reason, rows, literal(0), *nothing_told)
+        .where(these, text(EXCLUDED))
+        .group_by(delivery.c.stage, delivery.c.reason),
         select(*state, literal(""), no_rows, literal(0), cast(delivery.c.tracked, Integer), *told)
         .where(these, text(f"({SOMETHING_TOLD})"))
         .group_by(*state, delivery.c.tracked),
