@@ -87,6 +87,7 @@ class Line:
         """End all connections; nothing may be in hand any more."""
         if self._renewing:
             self._renewing.cancel()
+            await asyncio.wait([self._renewing])
         await self.transport.close()
 
     async def _keep_renewing(self) -> None:
