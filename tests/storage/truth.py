@@ -45,6 +45,7 @@ class Truth:
 
     perhaps: hand-overs by seq that may have arrived. words: how often somebody said "resend". dates: of the message
     that went out first. sent, doubted: seqs that the ledger ever called so. refused: addresses that get no mass mail.
+    unfilled: seqs for whom a mail could not be built, since a placeholder was empty.
     before: the rows when they were checked last.
     """
 
@@ -58,12 +59,15 @@ class Truth:
     doubted: set[int] = field(default_factory=set)
     before: Sequence[Any] = ()
     refused: set[str] = field(default_factory=set)
+    unfilled: set[int] = field(default_factory=set)
 
     def dot(self, hand: Hand, verdict: Verdict, arrived: bool = False) -> None:
         """The final dot is written. arrived: what only the server knows if its answer is never seen."""
         claimed, hand.dot = hand.claimed, verdict
         first = self.dates.setdefault(claimed.seq, claimed.dated_at)
         assert claimed.dated_at == first, "a mail that is sent again has another Date"
+        if verdict is Verdict.UNFILLED:
+            self.unfilled.add(claimed.seq)
         if verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT):
             self.perhaps[claimed.seq] += 1
             if verdict is Verdict.ACCEPTED or arrived:
@@ -123,6 +127,7 @@ class Truth:
             Exclusion.NO_OPT_IN: not person.opt_in,
             Exclusion.CONTACT_GONE: person.gone,
             Exclusion.UNSUBSCRIBED: {row.address, person.address} & self.refused != set(),
+            Exclusion.PLACEHOLDER_MISSING: row.seq in self.unfilled,
             Exclusion.DUPLICATE: person.address in [other.address_key for other in taken],
         }[Exclusion(row.reason)]
 
