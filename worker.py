@@ -82,6 +82,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
             TriggerWorkflow,
         ],
         activities=[
+            loading.begin_loading,
             loading.load_recipients,
             stages.open_stage,
             stages.close_stage,
@@ -104,13 +105,14 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
 
 
 def _send_worker(client: Client, services: Services) -> Worker:
+    stages = StageActivities(services.ledger, services.evidence)
     sending = SendActivities(services.ledger, services.post_office)
     consents = ConsentActivities(services.consent_requests, services.post_office)
     copies = CopyActivities(services.copies, services.post_office)
     return Worker(
         client,
         task_queue=SEND_QUEUE,
-        activities=[sending.send_slice, consents.send_consent_request, copies.send_copies],
+        activities=[stages.open_stage, sending.send_slice, consents.send_consent_request, copies.send_copies],
         interceptors=[PrivateFailures()],
         max_concurrent_activities=SLICES_AT_ONCE,
         max_heartbeat_throttle_interval=timedelta(seconds=5),  # a stop reaches a slice with a heartbeat's answer

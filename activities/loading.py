@@ -54,12 +54,16 @@ class Visits(Protocol):
 
 
 class LoadingActivities:
-    """load_recipients."""
+    """begin_loading, load_recipients."""
 
     def __init__(self, recipients: Recipients, templates: Templates, visits: Visits) -> None:
         self._recipients = recipients
         self._templates = templates
         self._visits = visits
+
+    @activity.defn
+    async def begin_loading(self) -> None:
+        """Done as soon as a worker has room; until then a mass mail waits for processing, and says so."""
 
     @activity.defn
     async def load_recipients(self, load: Load) -> Loaded:

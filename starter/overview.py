@@ -1,12 +1,13 @@
 """What there is and how it is: lists and reports, from the database alone, so that they work without Temporal."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.states import DeliveryState, Folder
-from serienmail.domain.status import Status
+from serienmail.domain.status import Status, as_of
 from serienmail.storage.deliveries import DeliveryList
 from serienmail.storage.mass_mails import Listed
 from starter.services import Services
@@ -25,12 +26,13 @@ async def report(services: Services, mass_mail_id: str) -> Report:
     listed = await services.mass_mails.get(mass_mail_id)
     stages = range(len(listed.order.follow_ups) + 1)
     counts = {n: await services.recipients.counts(StageKey(mass_mail_id, n)) for n in stages}
-    return Report(listed.status, counts)
+    return Report(as_of(listed.status, datetime.now(UTC)), counts)
 
 
 async def mass_mails_in(services: Services, folder: Folder | None = None, tag: str = "") -> Sequence[Listed]:
     """The newest first; of one folder, or all that aren't deleted. tag: only those that have it, however written."""
-    listed = await services.mass_mails.all()
+    now = datetime.now(UTC)
+    listed = [replace(entry, status=as_of(entry.status, now)) for entry in await services.mass_mails.all()]
     if folder is None:
         found = [entry for entry in listed if entry.state.folder is not Folder.DELETED]
     else:

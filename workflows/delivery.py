@@ -81,7 +81,7 @@ class DeliveryWorkflow:
     @workflow.run
     async def run(self, run: DeliveryRun) -> None:
         """Open the stage, deliver, close it; a cancel closes it at once and waits for the mails in hand."""
-        await workflow.execute_activity_method(StageActivities.open_stage, self._start, **options.short())
+        await workflow.execute_activity_method(StageActivities.open_stage, self._start, **options.opening(run.key))
         try:
             await self._deliver()
         except asyncio.CancelledError:

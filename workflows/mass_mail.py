@@ -147,17 +147,9 @@ class MassMailWorkflow:
     @workflow.signal
     def stage_tells(self, *inputs: Any) -> None:
         """From a stage's own workflow: how far it is, and whether nothing can go out for a while."""
-        news = read_news(inputs)
-        for stage in self._campaign.used_stages:
-            if news is None or stage.number != news.stage or not stage.phase.goes_out:
-                continue
-            stage.progress, stage.out = news.progress, max(stage.out, news.out)
-            if news.until:
-                reason = f"until {progress.moment(news.until)}: {news.reason}"
-                self._campaign.enter(stage, Phase.WAITING_TO_CONTINUE, reason)
-            elif stage.phase is Phase.WAITING_TO_CONTINUE:
-                self._campaign.enter(stage, Phase.SENDING)
-            else:  # progress alone is shown, not kept: lists count in the ledger
+        if news := read_news(inputs):
+            waits = f"until {progress.moment(news.until)}: {news.reason}" if news.until else ""
+            if not self._campaign.hear(news.stage, news.progress, news.out, waits):
                 workflow.set_current_details(progress.of_mass_mail(self.status()))
 
     async def _mass_mail(self, stage: StageRun) -> None:
@@ -180,14 +172,18 @@ class MassMailWorkflow:
         return True
 
     async def _load(self, stage: StageRun) -> None:
+        if workflow.patched("waits-for-processing"):
+            if not stage.queued:
+                self._campaign.enter(stage, Phase.LOADING, queued=True)
+            await workflow.execute_activity_method(LoadingActivities.begin_loading, **options.short("needs a worker"))
         load, asked_at = first_load(self._campaign.order, self._campaign.snapshot), workflow.now()
         self._campaign.enter(stage, Phase.LOADING)
         loading = workflow.start_activity_method(
             LoadingActivities.load_recipients, load, **options.loading("reads the recipients")
         )
         loaded = await drained(loading)
-        if loaded.problem:
-            self._campaign.snapshot += 1  # a restart reads them again
+        if loaded.problem and load.revision == self._campaign.snapshot:  # else an edit has them read again anyway
+            self._campaign.snapshot += 1  # as a restart does
             raise _Halted(loaded.problem)
         self._campaign.loaded, self._campaign.loaded_at = load.revision, asked_at
         self._campaign.enter(stage, Phase.WAITING)
@@ -252,7 +248,8 @@ class MassMailWorkflow:
         """Run the stage's own workflow, under a new epoch."""
         self._epoch += 1
         stage.begun, stage.epoch = True, self._epoch
-        self._campaign.enter(stage, Phase.SENDING)
+        queued = stage.number == 0 and workflow.patched("waits-for-processing")
+        self._campaign.enter(stage, Phase.SENDING, queued=queued)
         order, rule = self._campaign.order, self._campaign.rule(stage)
         run = DeliveryRun(
             key=StageKey(order.id, stage.number),

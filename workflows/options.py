@@ -54,6 +54,12 @@ def sending(summary: str, key: StageKey) -> ActivityConfig:
     )
 
 
+def opening(key: StageKey) -> ActivityConfig:
+    """Short database work, where the slices will be: a stage is opened when a worker that sends has room for it."""
+    where = ActivityConfig(task_queue=SEND_QUEUE, priority=Priority(fairness_key=key.mass_mail_id[:64]))
+    return {**short("needs a worker that sends"), **where}
+
+
 def asking() -> ActivityConfig:
     """A request for consent: its own claim ends the tries when the link has expired."""
     return ActivityConfig(

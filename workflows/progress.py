@@ -86,7 +86,7 @@ def _stage_line(status: Status, stage: StageStatus) -> str:
     audience = f"who {_audience(rule, stage.number)}" if rule else "everybody selected"
     due = f"due {rule.when}" if rule and (rule.comes_one_by_one or not stage.due) else ""
     due = due or (f"due {moment(stage.due)}" if stage.due else "")
-    said = _with_reason(stage.phase, "" if stage.phase is Phase.OVER else stage.reason)
+    said = _with_reason(stage.words, "" if stage.phase is Phase.OVER else stage.reason)
     parts = [said, stage.progress if stage.phase.goes_out else "", "" if stage.phase.is_ended else due]
     return f"- **{stage_name(stage.number)}** to {audience}: {', '.join(filter(None, parts))}"
 

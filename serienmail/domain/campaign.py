@@ -76,7 +76,7 @@ class Campaign:
         self.edits = 0
         self.doubts: list[Resolve] = []
         self.version = run.version + 1
-        self.waits_for_processing = not run.stopped
+        self.stages[0].queued = not run.stopped
         self.finish_asked = self.again_asked = self.deleted = False
         self._run = run
         self._outcome: tuple[MassMailState, str] | None = None
@@ -133,11 +133,26 @@ class Campaign:
         waited = self.loaded_at is not None and due is not None and self.loaded_at < due <= now
         return waited and self.order.as_of is AsOf.DUE
 
-    def enter(self, stage: StageRun, phase: Phase, reason: str = "") -> None:
-        """A stage goes on to another phase."""
-        stage.phase, stage.reason = phase, reason
-        self.waits_for_processing = False
+    def enter(self, stage: StageRun, phase: Phase, reason: str = "", *, queued: bool = False) -> None:
+        """A stage goes on to another phase. queued: as soon as a worker takes it up."""
+        stage.phase, stage.reason, stage.queued = phase, reason, queued
         self.changed()
+
+    def hear(self, number: int, progress: str, out: int, waits: str) -> bool:
+        """What a stage that goes out tells of itself; False if that is its progress alone, which is shown but not kept.
+
+        out: as in StageRun. waits: until when, and why; empty: it sends.
+        """
+        for stage in self.used_stages:
+            if stage.number == number and stage.phase.goes_out:
+                stage.progress, stage.out = progress, max(stage.out, out)
+                if waits:
+                    self.enter(stage, Phase.WAITING_TO_CONTINUE, waits)
+                elif stage.queued or stage.phase is Phase.WAITING_TO_CONTINUE:
+                    self.enter(stage, Phase.SENDING)
+                else:
+                    return False
+        return True
 
     def end(self, state: MassMailState, reason: str) -> None:
         """Nothing is due any more, and it is too late for one more follow-up."""
@@ -260,8 +275,6 @@ class Campaign:
     def _state(self) -> tuple[MassMailState, str]:
         if self._outcome is not None:
             return self._outcome
-        if self.waits_for_processing and not self.stages[0].stopped:
-            return MassMailState.WAITING_FOR_PROCESSING, ""
         statuses = self._statuses()
         reasons = [status.reason for status in statuses.values() if status.reason and not status.phase.is_ended]
         return state_of(statuses), reasons[0] if reasons else ""

@@ -144,6 +144,7 @@ class StageStatus:
     stopped: a stop is in force, even if mails in hand are still being finished (phase ``stopping``).
     deleted: nothing of it will be sent any more, even if mails in hand are still being finished.
     reason: why it is stopped or waits to continue. progress: how many of how many were handed over, while it sends.
+    queued: no worker has taken up what its phase says: all are busy, or none runs.
     """
 
     number: int
@@ -154,6 +155,12 @@ class StageStatus:
     deleted: bool = False
     reason: str = ""
     progress: str = ""
+    queued: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its phase, for people."""
+        return "waiting for processing" if self.queued else self.phase.replace("_", " ")
 
     @property
     def is_ended(self) -> bool:
@@ -167,8 +174,8 @@ class StageStatus:
 
     @property
     def is_untouchable(self) -> bool:
-        """Whether it works and no stop is in force, so that an edit would meet mails in hand."""
-        return not self.stopped and (self.phase.is_sending or self.phase is Phase.LOADING)
+        """Whether it sends and no stop is in force, so that an edit would meet mails in hand."""
+        return not self.stopped and self.phase.is_sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +217,8 @@ def edit_stops(command: Edit, situation: Situation) -> tuple[int, ...]:
 
 
 def _is_close(stage: StageStatus, situation: Situation) -> bool:
-    return stage.phase is Phase.WAITING and stage.due is not None and stage.due - situation.now <= situation.lead
+    before = stage.phase in (Phase.LOADING, Phase.WAITING)
+    return before and stage.due is not None and stage.due - situation.now <= situation.lead
 
 
 def past_due(situation: Situation, stage: int | None) -> list[StageStatus]:

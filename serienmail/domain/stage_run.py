@@ -11,6 +11,7 @@ class StageRun:
     stops is a counter, not a flag: a stop and a restart in one activation must not cancel out.
     moved_to: a time given at a restart, instead of the order's. at_once: nobody waits for the own local time.
     epoch: of its newest start of sending; 0: none.
+    queued: no worker has taken up what its phase says.
     out: the most mails that its ledger ever showed as sent; a restored database shows fewer.
     """
 
@@ -27,6 +28,7 @@ class StageRun:
         self.at_once = False
         self.progress = ""
         self.reason = stopped
+        self.queued = False
 
     def status(self, due: datetime | None) -> StageStatus:
         """As people see it."""
@@ -39,12 +41,14 @@ class StageRun:
             deleted=self.deleted,
             reason=self.reason,
             progress=self.progress,
+            queued=self.queued,
         )
 
     def stop(self, reason: str) -> None:
         """What works is cancelled and drained; nothing starts before a restart."""
         self.stops += 1
         self.stopped = True
+        self.queued = False
         self.reason = reason
         working = self.phase.is_sending or self.phase is Phase.LOADING
         self.phase = Phase.STOPPING if working else Phase.STOPPED
@@ -76,5 +80,5 @@ class StageRun:
     def over(self) -> None:
         """Everybody has been decided."""
         self.phase = Phase.OVER
-        self.stopped = False
+        self.stopped = self.queued = False
         self.reason = ""

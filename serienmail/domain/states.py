@@ -8,7 +8,6 @@ class MassMailState(StrEnum):
 
     WAITING_FOR_PROCESSING = "waiting_for_processing"
     LOADING = "loading"
-    READY = "ready"
     SCHEDULED = "scheduled"
     SENDING = "sending"
     WAITING_TO_CONTINUE = "waiting_to_continue"

@@ -1,7 +1,7 @@
 """A mass mail as its workflow sees it, and how it ends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from serienmail.domain.audit import AuditRecord
@@ -40,6 +40,13 @@ class Status:
         return min((stage.due for stage in self.stages if stage.due and stage.phase is Phase.WAITING), default=None)
 
 
+def as_of(status: Status, now: datetime) -> Status:
+    """As people should read it now: one whose time has come, and of which no worker took notice, isn't scheduled."""
+    if status.state is MassMailState.SCHEDULED and (due := status.stages[0].due) and due <= now:
+        return replace(status, state=MassMailState.WAITING_FOR_PROCESSING)
+    return status
+
+
 def state_of(stages: Mapping[int, StageStatus]) -> MassMailState:
     """The mass mail's state while it isn't at its end, from those of its stages (0 and its follow-ups)."""
     phases = [status.phase for status in stages.values()]
@@ -48,6 +55,8 @@ def state_of(stages: Mapping[int, StageStatus]) -> MassMailState:
         return MassMailState.STOPPING
     if first is Phase.DELETED:
         return MassMailState.DELETED
+    if stages[0].queued:
+        return MassMailState.WAITING_FOR_PROCESSING
     if first in _FIRST:
         return _FIRST[first]
     open_phases = [phase for phase in phases if not phase.is_ended]

@@ -141,7 +141,7 @@ def _stage_row(order: MassMail, stage: StageStatus) -> list[str]:
     return [
         f"follow-up {stage.number}" if rule else "mass mail",
         words(rule.audience) if rule else "selected",
-        words(stage.phase),
+        stage.words,
         rule.when if rule and (rule.comes_one_by_one or not stage.due) else moment(stage.due),
     ]
 

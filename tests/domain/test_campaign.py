@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +58,29 @@ def test_it_waits_for_processing_until_its_first_step() -> None:
     assert campaign.status().state is MassMailState.WAITING_FOR_PROCESSING
     campaign.enter(campaign.stages[0], Phase.LOADING)
     assert campaign.status().state is MassMailState.LOADING
+
+
+def test_before_it_is_sent_it_waits_for_processing_until_its_stage_tells_of_itself() -> None:
+    campaign = a_campaign()
+    campaign.enter(campaign.stages[0], Phase.SENDING, queued=True)
+    assert campaign.status().state is MassMailState.WAITING_FOR_PROCESSING
+    assert campaign.hear(0, "0 of 3 handed over", 0, "")
+    assert campaign.status().state is MassMailState.SENDING
+    assert not campaign.hear(0, "1 of 3 handed over", 1, "")  # progress alone
+    assert campaign.hear(0, "1 of 3 handed over", 1, "until noon: it is full")
+    status = campaign.status()
+    assert (status.state, status.reason) == (MassMailState.WAITING_TO_CONTINUE, "until noon: it is full")
+
+
+@pytest.mark.parametrize("phase", [Phase.WAITING, Phase.LOADING, Phase.SENDING])
+def test_a_stop_ends_the_waiting_for_processing(phase: Phase) -> None:
+    campaign = a_campaign()
+    campaign.enter(campaign.stages[0], phase, queued=True)
+    campaign.obey(Stop(by="anna"), NOON)
+    assert campaign.status().state in (MassMailState.STOPPED, MassMailState.STOPPING)
+    campaign.stages[0].drained()
+    campaign.obey(Restart(by="anna"), NOON)
+    assert campaign.status().state is MassMailState.SCHEDULED
 
 
 def test_without_a_time_it_is_due_at_once() -> None:

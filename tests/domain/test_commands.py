@@ -102,7 +102,6 @@ def test_each_command_has_its_time(situation: Situation, accepted: str) -> None:
     ("situation", "edit", "says"),
     [
         (SENDING, {"template": "new@1"}, "It is sending: stop it first"),
-        (a_situation(a_stage(0, Phase.LOADING)), {"name": "x"}, "It is loading: stop it first"),
         (FOLLOWING, {"template": "new@1"}, "only its follow-ups, name and tags can still be edited"),
         (STOPPED, {"selection": "abc"}, "the selection can't be changed any more"),
         (STOPPED, {"opted_in_only": False}, "the selection can't be changed any more"),
@@ -161,6 +160,14 @@ def test_an_edit_shortly_before_delivery_stops_the_mass_mail_with_its_follow_ups
 ) -> None:
     situation = a_situation(a_stage(0, phase, due=due), a_stage(1, Phase.WAITING))
     assert edit_stops(Edit(by="anna", name="x"), situation) == ((0, 1) if stops else ())
+
+
+def test_while_recipients_are_read_it_can_be_edited_and_shortly_before_its_time_that_stops_it() -> None:
+    reading = a_situation(a_stage(0, Phase.LOADING, due=NOON + HOUR), a_stage(1, Phase.WAITING))
+    edit = Edit(by="anna", name="x")
+    assert (refusal(edit, reading), edit_stops(edit, reading)) == (None, ())
+    soon = a_situation(a_stage(0, Phase.LOADING, due=NOON), a_stage(1, Phase.WAITING))
+    assert (refusal(edit, soon), edit_stops(edit, soon)) == (None, (0, 1))
 
 
 def test_an_edit_of_a_follow_up_shortly_before_its_delivery_stops_that_one_alone() -> None:

@@ -1,5 +1,6 @@
 """The state that people see follows from the stages, and at the end from the counts."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from serienmail.domain.commands import Phase, StageStatus
 from serienmail.domain.delivery import Counts
 from serienmail.domain.states import Folder, MassMailState
-from serienmail.domain.status import Status, state_at_the_end, state_of
+from serienmail.domain.status import Status, as_of, state_at_the_end, state_of
 from tests.builders import NOON, an_order
 
 
@@ -76,5 +77,21 @@ def test_every_state_lies_in_a_folder_and_only_three_are_final() -> None:
     assert final == {MassMailState.FINISHED, MassMailState.FINISHED_AUTOMATICALLY, MassMailState.DELETED}
     in_scheduled = {state for state in MassMailState if state.folder is Folder.SCHEDULED}
     assert in_scheduled == {
-        MassMailState.WAITING_FOR_PROCESSING, MassMailState.LOADING, MassMailState.READY, MassMailState.SCHEDULED,
+        MassMailState.WAITING_FOR_PROCESSING, MassMailState.LOADING, MassMailState.SCHEDULED,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", [Phase.WAITING, Phase.LOADING, Phase.SENDING])
+def test_what_no_worker_has_taken_up_waits_for_processing(phase: Phase) -> None:
+    queued = StageStatus(number=0, phase=phase, queued=True)
+    assert state_of({0: queued}) is MassMailState.WAITING_FOR_PROCESSING
+    assert queued.words == "waiting for processing"
+
+
+def test_one_whose_time_came_without_anybody_s_notice_waits_for_processing() -> None:
+    waiting = StageStatus(number=0, phase=Phase.WAITING, due=NOON)
+    status = Status(order=an_order(), state=MassMailState.SCHEDULED, stages=(waiting,))
+    assert as_of(status, NOON - timedelta(seconds=1)) == status
+    assert as_of(status, NOON).state is MassMailState.WAITING_FOR_PROCESSING
+    stopped = replace(status, state=MassMailState.STOPPED)
+    assert as_of(stopped, NOON) == stopped
