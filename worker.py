@@ -23,6 +23,7 @@ from activities.crm import CrmActivities
 from activities.failures import PrivateFailures
 from activities.loading import LoadingActivities
 from activities.mailboxes import MailboxActivities
+from activities.notices import NoticeActivities
 from activities.records import RecordActivities
 from activities.sending import SendActivities
 from activities.stages import StageActivities
@@ -109,10 +110,17 @@ def _send_worker(client: Client, services: Services) -> Worker:
     sending = SendActivities(services.ledger, services.post_office)
     consents = ConsentActivities(services.consent_requests, services.post_office)
     copies = CopyActivities(services.copies, services.post_office)
+    notices = NoticeActivities(services.post_office, services.settings.temporal_ui)
     return Worker(
         client,
         task_queue=SEND_QUEUE,
-        activities=[stages.open_stage, sending.send_slice, consents.send_consent_request, copies.send_copies],
+        activities=[
+            stages.open_stage,
+            sending.send_slice,
+            consents.send_consent_request,
+            copies.send_copies,
+            notices.send_notice,
+        ],
         interceptors=[PrivateFailures()],
         max_concurrent_activities=SLICES_AT_ONCE,
         max_heartbeat_throttle_interval=timedelta(seconds=5),  # a stop reaches a slice with a heartbeat's answer

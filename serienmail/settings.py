@@ -94,6 +94,8 @@ class Settings(BaseSettings):
         default="sqlite+aiosqlite:///.serienmail/serienmail.db", repr=False
     )
     web_base_url: Annotated[str, AfterValidator(_web_base_url)] = "http://127.0.0.1:8080"
+    temporal_ui: str = ""
+    """The address of Temporal's UI for people, such as ``https://temporal.example.org``; empty: they can't open it."""
     link_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. Whoever changes it breaks the links in all mails that are out."""
     api_key: SecretStr | None = Field(default=None, min_length=32)

@@ -48,6 +48,7 @@ from workflows.mass_mail import MassMailWorkflow
 
 __all__ = ["MassMails", "Report"]
 START_TAKES = timedelta(minutes=1)
+_BEFORE_LOADED = (MassMailState.WAITING_FOR_PROCESSING, MassMailState.LOADING)
 ANSWER_WITHIN = timedelta(seconds=10)
 """How long a command waits for the workflow's answer before it is left as a signal."""
 
@@ -223,6 +224,17 @@ class MassMails:
     async def status(self, mass_mail_id: str) -> Report:
         """How it is; the workflow's last word if no worker answers."""
         return await report(self.services, mass_mail_id)
+
+    async def until_loaded(self, mass_mail_id: str) -> AsyncIterator[int]:
+        """How many recipients were read and checked so far, each second until all are, or it is stopped."""
+        while (status := (await self.status(mass_mail_id)).status).state in _BEFORE_LOADED:
+            if status.stages and status.stages[0].begun:
+                return
+            pending = (await self._handle(mass_mail_id).describe()).raw_description.pending_activities
+            beats = [each.heartbeat_details for each in pending if each.activity_type.name == "load_recipients"]
+            told = await self.temporal.data_converter.decode(beats[0].payloads) if beats else []
+            yield sum(told)
+            await asyncio.sleep(1)
 
     async def statistics(self, mass_mail_id: str) -> Statistics:
         """Its numbers and rates, by stage and in all, as the ledger is now; NotFound if there is none.

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "stop_on_reply",
     "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
-    "follow_up", "trigger", "crm", "tags", *LETTER_KEYS,
+    "follow_up", "trigger", "crm", "tags", "notify", *LETTER_KEYS,
 )  # fmt: skip
 _FOLLOW_UP_KEYS = ("template", "audience", "of", "after_days", "from", "within_days", "on", "ignore", "trigger")
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -81,6 +81,7 @@ class OrderFile:
     triggers: tuple[Trigger, ...] = ()
     crm: WrittenCrmRecord = field(default_factory=WrittenCrmRecord)
     tags: tuple[str, ...] | None = None
+    notify: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         in_doubt=_or(table.choice("in_doubt", InDoubt), InDoubt.HOLD),
         triggers=read_triggers(table),
         crm=read_crm_record(table),
+        notify=_or(table.flag("notify"), False),
         tags=None if (tags := table.texts("tags")) is None else tuple(tags),
     )
     if file.everyone and file.recipients is not None:
@@ -178,6 +180,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
             triggers=file.triggers,
             crm=await store_crm_record(mails, file.crm, problems),
             tags=file.tags or (),
+            notify=file.notify,
         )
         if complete:
             order = await compose(mails.services, order, file.letter, problems)

@@ -118,9 +118,10 @@ async def _can_be_written(services: Services, order: MassMail, problems: Problem
     before = len(problems)
     with problems.noted():
         services.post_office.account(order.account)
-    with problems.noted():
-        if order.copies and order.created_by not in services.settings.mail.people:
-            raise InvalidOrder("Your copy has no address to go to; add yourself to mail.people in the settings.")
+    for ordered, what in ((order.copies, "copy"), (order.notify, "notice")):
+        with problems.noted():
+            if ordered and order.created_by not in services.settings.mail.people:
+                raise InvalidOrder(f"Your {what} has no address to go to; add yourself to mail.people in the settings.")
     with problems.noted():
         fields = await services.contacts.fields((await services.selections.get(order.selection)).module)
         for name in dict.fromkeys(first_load(order, revision=1).templates):

@@ -65,6 +65,7 @@ class MassMailWorkflow:
         self._slice_size = run.slice_size
         self._epoch = run.epoch
         self._published = 0
+        self._notice: asyncio.Task[None] | None = None
         self._ended = False
 
     @workflow.run
@@ -182,6 +183,9 @@ class MassMailWorkflow:
             LoadingActivities.load_recipients, load, **options.loading("reads the recipients")
         )
         loaded = await drained(loading)
+        due = self._campaign.due(stage)
+        if self._campaign.order.notify and (not self._campaign.loaded or (due and asked_at < due)):
+            self._notice = asyncio.create_task(afterwards.send_notice(self._campaign.order, load, loaded))
         if loaded.problem and load.revision == self._campaign.snapshot:  # else an edit has them read again anyway
             self._campaign.snapshot += 1  # as a restart does
             raise _Halted(loaded.problem)

@@ -69,6 +69,17 @@ def asking() -> ActivityConfig:
     )
 
 
+def noticing() -> ActivityConfig:
+    """A notice: after an hour it is old."""
+    return ActivityConfig(
+        task_queue=SEND_QUEUE,
+        start_to_close_timeout=timedelta(minutes=20),
+        schedule_to_close_timeout=timedelta(hours=1),
+        retry_policy=RetryPolicy(initial_interval=timedelta(minutes=1)),
+        summary="tells who ordered it that its recipients are read",
+    )
+
+
 def reading() -> ActivityConfig:
     """Some mails of a mailbox. Given up soon, because the next run tries again."""
     return ActivityConfig(

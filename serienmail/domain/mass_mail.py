@@ -139,6 +139,7 @@ class MassMail:
     triggers: what the mass mail's recipients set off; follow-ups have their own.
     crm: what the CRM keeps of it.
     tags: words of its author's, by which lists find it.
+    notify: who ordered it is told by mail when its recipients are read.
     """
 
     id: str
@@ -161,6 +162,7 @@ class MassMail:
     triggers: tuple[Trigger, ...] = ()
     crm: CrmRecord = CrmRecord()  # noqa: RUF009  # it is frozen
     tags: tuple[str, ...] = ()
+    notify: bool = False
 
     @property
     def begins(self) -> datetime | None:

@@ -11,6 +11,7 @@ from serienmail.domain.delivery import Answer, Claimed, Verdict
 from serienmail.domain.division import Share
 from serienmail.domain.enclosure import Enclosed
 from serienmail.domain.errors import NotFound, PlaceholderMissing, ServerUnreachable, TemplateFault
+from serienmail.domain.notice import Notice
 from serienmail.domain.requirement import Requirement
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.domain.template import Template, TemplateRef
@@ -23,6 +24,7 @@ from serienmail.mailing.links import Links, MailRef
 from serienmail.mailing.measured_links import targets
 from serienmail.mailing.message import Mail, Mailbox
 from serienmail.mailing.mime import Attachment, InlineImage
+from serienmail.mailing.notice_mail import NoticeMailBuilder
 from serienmail.mailing.replies import InDoubt, answer
 from serienmail.mailing.requirements import requirements
 from serienmail.mailing.smtp import SmtpTransport
@@ -32,6 +34,7 @@ COPY_MARK = "[Copy] "
 _COPIES = "copies"  # their turn among the mass mails of the account
 _SLOT_WITHIN = 60.0  # seconds
 _COMPILED = 16  # stages; each holds its attachments
+_NO_ADDRESS = "this employee has no address in mail.people"
 
 
 class TemplateSource(Protocol):
@@ -161,8 +164,19 @@ class PostOffice:
     async def send_copy(self, template: str, account: str, user: str, contact: Mapping[str, Any]) -> Answer:
         """A copy of this contact's mail to an employee, marked as one; its links lead nowhere."""
         if user not in self._settings.people:
-            return Answer(Verdict.FAILED, "this employee has no address in mail.people")
+            return Answer(Verdict.FAILED, _NO_ADDRESS)
         post = await self.post(template, account, follow_up=False, mark=COPY_MARK)
+        return await self._send_to(user, post, account, contact)
+
+    async def send_notice(self, account: str, user: str, notice: Notice) -> Answer:
+        """A notice to an employee; TransportFailure if the server can't be had."""
+        if user not in self._settings.people:
+            return Answer(Verdict.FAILED, _NO_ADDRESS)
+        post = await self.post_with(NoticeMailBuilder(notice, self.account(account)), account)
+        return await self._send_to(user, post, account, {})
+
+    async def _send_to(self, user: str, post: Post, account: str, contact: Mapping[str, Any]) -> Answer:
+        """When it is its turn among the mass mails of the account."""
         address = self._settings.people[user].address
         async with post.in_use(_COPIES):
             try:

@@ -13,6 +13,7 @@ from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.loading import first_load
 from serienmail.domain.local_time import unknown
 from serienmail.domain.mass_mail import EVERYONE
+from serienmail.domain.states import MassMailState
 from serienmail.domain.trigger import Trigger
 from starter.commands.calling import By, Json, command, open_mass_mails
 from starter.commands.terminal import ask, moment, say, say_as_it_is, say_error, say_json, say_table, words
@@ -43,6 +44,8 @@ async def start(
     now: Annotated[bool, typer.Option("--now", help="At once, whatever the order says.")] = False,
     everyone: Annotated[bool, typer.Option("--everyone", help="To all contacts.")] = False,
     include_without_opt_in: Annotated[bool, typer.Option("--include-without-opt-in", help="Opt-in or not.")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Tell you by mail when recipients are read.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until recipients are read, and say how far it is.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     json: Json = False,
 ) -> None:
@@ -53,6 +56,7 @@ async def start(
         tags=tuple(tag) if tag else None, include_without_opt_in=include_without_opt_in,
     )  # fmt: skip
     written = read_order(file) if file else OrderFile()
+    written = replace(written, notify=written.notify or notify)
     async with open_mass_mails() as mails:
         order = await to_order(mails, written, overrides)
         prepared = await mails.prepare(order)
@@ -61,7 +65,25 @@ async def start(
         started = yes or ask(f"Start '{order.name}'{' without those who opted out' if prepared.opted_out else ''}?")
         if started:
             await mails.start(order)
-    say_started(prepared, started, json)
+        say_started(prepared, started, json)
+        if wait:
+            await _say_how_far(mails, order.id)
+
+
+async def _say_how_far(mails: "MassMails", mass_mail_id: str) -> None:
+    """On the error output, so that the other one stays a document. Exit code 1 if it was stopped."""
+    last = -1
+    async for read in mails.until_loaded(mass_mail_id):
+        if read != last:
+            last = read
+            say_error(f"{read} read and checked so far" if read else "waiting until its recipients are read")
+    report = await mails.status(mass_mail_id)
+    if report.status.state is MassMailState.STOPPED:
+        say_error(f"It is stopped: {report.status.reason}")
+        raise typer.Exit(1)
+    counts = report.stages[0]
+    excluded = "".join(f", {number} {what}" for what, number in excluded_rows(counts).items())
+    say_error(f"Read: {counts.will_receive} will get it{excluded}")
 
 
 def exclusive(due: str | None, now: bool) -> datetime | None:

@@ -157,8 +157,9 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
 
 def _check_unchangeable(order: MassMail, file: OrderFile) -> None:
     same = file.account in (None, order.account) and file.topic in (None, order.topic)
-    fixed = (order.measured, order.copies, order.stop_on_reply)
-    if not same or (file.measured, file.copies, file.stop_on_reply) != fixed:
+    fixed = (order.measured, order.copies, order.stop_on_reply, order.notify)
+    if not same or (file.measured, file.copies, file.stop_on_reply, file.notify) != fixed:
         raise InvalidOrder(
-            "Account, topic, 'measured', 'copies' and 'stop_on_reply' of a mass mail can't be changed; start another."
+            "Account, topic, 'measured', 'copies', 'stop_on_reply' and 'notify' of a mass mail can't be changed; start "
+            "another."
         )

@@ -247,6 +247,17 @@ async def test_the_start_names_triggers_and_what_the_crm_keeps_before_it_asks(se
     assert asked.err.endswith("Nothing was started.\n")
 
 
+async def test_a_start_that_waits_tells_when_recipients_are_read(serienmail: CommandLine) -> None:
+    await import_all(serienmail)
+    order, due = serienmail.write("order.toml", ORDER), in_hours(2)
+    waited = await serienmail("start", order, "--due", due, "--wait", "--yes", "--json")
+    assert waited.code == 0, waited.err
+    assert waited.document["started"] is True
+    assert waited.err.endswith("Read: 2 will get it, 1 excluded: no opt-in for mass mail.\n")
+    unnoticed = await serienmail("start", order, "--due", due, "--id", "told", "--notify", "--yes")
+    assert "Your notice has no address to go to" in unnoticed.err
+
+
 async def test_who_opted_out_is_told_before_the_start_and_never_mailed(serienmail: CommandLine) -> None:
     await serienmail.world.contacts(2)
     await serienmail.world.services.templates.add(AUTUMN, datetime.now(UTC))

@@ -13,6 +13,7 @@ from serienmail.domain.states import MassMailState
 from tests.builders import a_contact
 from tests.workflows.slow_server import SlowServer
 from tests.world import DAY, HOUR, OWNER, World, everybody, follow_up
+from workflows.mass_mail import MassMailWorkflow
 
 
 def subjects(world: World) -> list[str]:
@@ -62,10 +63,16 @@ async def test_while_it_is_sent_nothing_of_it_can_be_changed(world: World, serve
     await world.contacts(1)
     await world.start("busy", due=None, account="slow")
     await server.until_in_hand(1)
+    order = (await world.mails.status("busy")).status.order
     with pytest.raises(CommandRefused, match="It is sending: stop it first, then edit and restart it"):
         await world.mails.edit("busy", Edit(by=OWNER, name="New"))
+    for edit in (Edit(by=OWNER, name="New"), Edit(by=OWNER, tags=("new",)), Edit(by=OWNER, template="winter@1")):
+        await world.workflow("busy").signal("edit", edit)
+    status = await world.workflow("busy").query(MassMailWorkflow.status)
+    assert (status.order, status.revision) == (order, 1)
+    assert "It is sending: stop it first" in status.last_refusal
     server.go_on()
-    await world.mails.wait("busy")
+    assert (await world.mails.wait("busy")).order == order
 
 
 async def test_a_follow_up_is_edited_when_the_first_mail_is_out(world: World) -> None:
