@@ -3,7 +3,7 @@
 from serienmail.domain.delivery import Claimed
 from serienmail.domain.notice import Notice
 from serienmail.mailing.account import Account
-from serienmail.mailing.builder import mail_date, shared_headers
+from serienmail.mailing.builder import date_header, shared_headers
 from serienmail.mailing.dkim import DkimSigner
 from serienmail.mailing.letterhead import Letterhead
 from serienmail.mailing.message import Mail, Mailbox, fixed_header, mailbox_header, text_header
@@ -25,7 +25,7 @@ class NoticeMailBuilder:
             shared_headers(self._head, follow_up=True),  # RFC 3834: nobody is to reply
             mailbox_header("To", recipient),
             text_header("Subject", self._notice.subject),
-            fixed_header("Date", mail_date(int(claimed.dated_at.timestamp()))),
+            date_header(int(claimed.dated_at.timestamp())),
             fixed_header("Message-ID", f"<notice.{self._notice.id}@{sender.domain}>"),
         )
         data = Skeleton(text=True, html=False).message(headers, self._notice.text)
