@@ -301,7 +301,7 @@ class StoredVisit(SQLModel, table=True):
     """A request for something in a mail, until it is judged; then an event is left of it, and nothing of its sender."""
 
     __tablename__: ClassVar[str] = "visit"
-    __table_args__ = (Index("visit_of_delivery", "mass_mail_id", "stage", "seq"),)
+    __table_args__ = (Index("visit_of_delivery", "mass_mail_id", "stage", "seq"), Index("visit_by_time", "at"))
 
     id: str = Field(primary_key=True)  # made where it came in, so that it can be written again
     mass_mail_id: str

@@ -44,7 +44,7 @@ from serienmail.storage.triggers import keep_set_off
 
 MOST_VISITS = 50
 """Of one kind for one mail: whoever holds a link could else fill the disk."""
-_MAILS = 200
+_MAILS = 500
 """Mails judged in one transaction."""
 
 
@@ -80,14 +80,13 @@ class VisitStore:
             kept[mail] += 1
             if kept[mail] <= MOST_VISITS:
                 given.append(self._values(each))
-        async with self._database.write() as connection:
+        async with self._database.write(by_key=True) as connection:
             await connection.execute(self._kept, {_VISITS: as_given(given)})
 
     async def judge(self, now: datetime) -> int:
         """Judge the mails that nobody has touched for QUIET, some of them at a time; how many visits those were."""
-        quiet = _mails().having(func.max(visit.c.at) <= now - QUIET).limit(_MAILS)
-        async with self._database.write() as connection:
-            return await self._judge(connection, quiet)
+        async with self._database.write(by_key=True) as connection:
+            return await self._judge(connection, _left_alone(now - QUIET))
 
     async def judge_stage(self, key: StageKey, now: datetime) -> None:
         """Judge all visits to a stage's mails that there are, so that an audience can be chosen by them.
@@ -182,6 +181,16 @@ _FIRST_COLUMNS: dict[str, TypeEngine[Any]] = {
 
 def _mail_of(table: FromClause) -> list[ColumnElement[Any]]:
     return [table.c[name] for name in _MAIL_COLUMNS]
+
+
+def _left_alone(since: datetime) -> Select[Any]:
+    """Some mails that nobody has touched since then, those that wait for longest first.
+
+    By the time alone, and then for each: grouping all that wait took longer the more came, until nothing else got on.
+    """
+    later = visit.alias("later")
+    touched = exists().where(same_row(later, visit), later.c.at > since)
+    return select(*_mail_of(visit)).where(visit.c.at <= since, ~touched).order_by(visit.c.at).limit(_MAILS)
 
 
 def _mails() -> Select[Any]:
