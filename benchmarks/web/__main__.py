@@ -30,7 +30,7 @@ def main() -> None:
         print(json.dumps(asdict(result)))
     else:
         for name, value in asdict(result).items():
-            print(f"{name.replace('_', ' '):<20}{value:>12}")
+            print(f"{name.replace('_', ' '):<20}{value!s:>12}")
     sys.exit(1 if result.lost or result.unanswered else 0)
 
 

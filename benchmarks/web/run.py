@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,14 +54,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """asked: opens, clicks and opt-outs. unanswered: without a good answer. longest_seconds: of one answer.
+    """asked: opens, clicks and opt-outs. unanswered: by their status. longest_seconds: of one answer.
 
     stored: opens and clicks in the database; opted_out: addresses. lost: what was answered and is neither.
     cpu_us: of the web process for each request while it was asked. load_average: of the last minute, at the end.
     """
 
     asked: int
-    unanswered: int
+    unanswered: Mapping[str, int]
     seconds: float
     events_per_second: float
     cpu_us: float
@@ -104,7 +104,7 @@ def _result(answers: Answers, cpu: float, stored: int, opted_out: int) -> Result
     unanswered = sum(answers.others.values())
     return Result(
         asked=answered + unanswered,
-        unanswered=unanswered,
+        unanswered=dict(answers.others),
         seconds=round(answers.seconds, 1),
         events_per_second=round(answered / answers.seconds, 1),
         cpu_us=round(cpu / (answered + unanswered) * 1e6, 1),

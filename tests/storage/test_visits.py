@@ -93,7 +93,7 @@ async def test_nothing_is_kept_of_mails_that_measure_nothing_or_never_went(
     database: Database, visits: VisitStore
 ) -> None:
     await a_mail(database, "m1", 3, "sent", tracked=False)
-    await a_mail(database, "m1", 4, "excluded", tracked=True)
+    await a_mail(database, "m1", 4, "excluded", tracked=True, reason="duplicate")
     await visits.record([to(3), to(4, "b"), to(9, "c"), replace(to(1, "d"), number=7)])
     assert await waiting(database) == 0
 
