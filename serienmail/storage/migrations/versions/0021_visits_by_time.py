@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = 'visits_by_time'
-down_revision = 'index_by_address'
+down_revision = 'index_by_reason'
 branch_labels = None
 depends_on = None
 
