@@ -54,8 +54,8 @@ class Links:
             raise EnvironmentFault(f"a key for links is shorter than {_SHORTEST_KEY} bytes; set a random one.")
         self._base_url = base_url.rstrip("/")
         self._signing_key_id = max(keys)
-        self._keys = {
-            (key_id, str(kind)): hmac.digest(secret, f"serienmail {kind.name.lower()}".encode(), "sha256")
+        self._begun = {  # a copy that goes on takes half as long as a new one
+            (key_id, str(kind)): hmac.new(_key_of(kind, secret), digestmod="sha256")
             for key_id, secret in keys.items()
             for kind in LinkKind
         }
@@ -107,12 +107,18 @@ class Links:
         if len(content) != shape.size + _SIGNATURE_SIZE:
             return None
         key_id, *fields = shape.unpack(content[: shape.size])
-        if (key_id, kind) not in self._keys:
+        if (key_id, kind) not in self._begun:
             return None
         # The whole token is compared: base64 has spare bits, and one mail shall have one token.
         signed = self._signed(key_id, kind, content[: shape.size])
         return tuple(fields) if hmac.compare_digest(token, signed) else None
 
     def _signed(self, key_id: int, kind: LinkKind, payload: bytes) -> str:
-        signature = hmac.digest(self._keys[key_id, kind], payload, "sha256")[:_SIGNATURE_SIZE]
+        signing = self._begun[key_id, kind].copy()
+        signing.update(payload)
+        signature = signing.digest()[:_SIGNATURE_SIZE]
         return kind + base64.urlsafe_b64encode(payload + signature).decode().rstrip("=")
+
+
+def _key_of(kind: LinkKind, secret: bytes) -> bytes:
+    return hmac.digest(secret, f"serienmail {kind.name.lower()}".encode(), "sha256")
