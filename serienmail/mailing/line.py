@@ -52,10 +52,11 @@ class Line:
         transport: Callable[[Account, Callable[[], SendingLimits]], MailTransport],
     ) -> None:
         self.slots = Slots(lambda: self._share.connections, lambda mass_mail: self._share.weights.get(mass_mail, 1.0))
-        self.transport = transport(account, self._own_limits)
+        self.transport = transport(account, lambda: self._own_limits)
         self._name = name
         self._connections = connections
         self._share = Share(SendingLimits(), 0)
+        self._own_limits = SendingLimits(connections=0)
         self._users = Counter[str]()
         self._served = set[str]()  # since the last renewal
         self._beginning = asyncio.Lock()
@@ -65,9 +66,6 @@ class Line:
     def connections(self) -> int:
         """The account's, of all processes together."""
         return self._share.limits.connections or 1
-
-    def _own_limits(self) -> SendingLimits:
-        return replace(self._share.limits, connections=self._share.connections)
 
     @asynccontextmanager
     async def in_use(self, mass_mail: str) -> AsyncIterator[None]:
@@ -107,4 +105,5 @@ class Line:
         """A mass mail that was served since the last time counts: one mail after the other is still the same one."""
         served, self._served = self._served, set(self._users)
         self._share = await self._connections.renew(self._name, served)
+        self._own_limits = replace(self._share.limits, connections=self._share.connections)
         self.slots.give()
