@@ -71,7 +71,7 @@ def create_api(key: str, statistics: StatisticsSource, feed: Feed) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(check)],
-        responses=_may_be(401, "The key is missing or wrong"),
+        responses=_may_be(401, "The key is missing or wrong") | _may_be(503, "The database doesn't answer"),
     )
     api.include_router(_statistics_routes(statistics))
     api.include_router(_feed_routes(feed))
