@@ -15,13 +15,14 @@ DRAWN = (Number.SENT, Number.OPENED, Number.CLICKED, Number.BOUNCED, Number.UNSU
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One rectangle; its words are for who looks closer, or can't look."""
+    """One rectangle. when, count: for who looks closer, or can't look."""
 
     x: float
     y: float
     width: float
     height: float
-    words: str
+    when: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def _chart(number: Number, moments: Sequence[Moment], hourly: bool, zone: tzinfo
             y=round(HEIGHT * (1 - count / most), 2),
             width=round(width * 0.9, 2),
             height=round(HEIGHT * count / most, 2),
-            words=f"{name}: {count:,}",
+            when=name,
+            count=count,
         )
         for place, count, name in zip(places, counts, named, strict=True)
         if count

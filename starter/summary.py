@@ -15,6 +15,7 @@ from serienmail.domain.statistics import SHARE_OF, StageNumbers
 from serienmail.storage.copies import CopyStory
 from serienmail.storage.deliveries import DeliveryList, Story
 from starter.charts import over_time
+from starter.report_language import Language
 from starter.services import Services
 
 MOST_NAMES = 1_000
@@ -99,11 +100,15 @@ async def summarise(services: Services, mass_mail_id: str) -> Summary:
     )
 
 
-def as_page(summary: Summary) -> str:
+def as_page(summary: Summary, language: Language = Language.ENGLISH) -> str:
     """The summary as one HTML page without anything from outside; names and replies are escaped."""
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return pages.from_string(_PAGE.read_text("utf-8")).render(
         summary=summary,
+        language=language,
+        say=language.say,
+        number_of=language.number,
+        share_of=language.share,
         most=MOST_NAMES,
         most_parts=MOST_PARTS,
         shares=SHARE_OF,

@@ -7,6 +7,7 @@ import typer
 
 from starter.commands.calling import Json, MassMailId, command, open_database
 from starter.commands.terminal import say, say_json, say_table
+from starter.report_language import Language
 
 if TYPE_CHECKING:
     from starter.summary import StageSummary, Summary
@@ -19,6 +20,7 @@ _NAMED = 5
 async def report(
     mass_mail_id: MassMailId,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as an HTML page.")] = None,
+    language: Annotated[Language, typer.Option(help="Of the page.")] = Language.ENGLISH,
     json: Json = False,
 ) -> None:
     """Who got a mass mail and its follow-ups, and by name who didn't, and why."""
@@ -27,7 +29,7 @@ async def report(
     async with open_database() as services:
         summary = await summarise(services, mass_mail_id)
     if html:
-        html.write_text(as_page(summary), "utf-8")
+        html.write_text(as_page(summary, language), "utf-8")
     if json:
         say_json(summary)
     elif html:

@@ -16,13 +16,13 @@ def sent(after: timedelta, mails: int) -> Moment:
 def test_two_days_are_drawn_by_the_hour() -> None:
     [chart] = over_time([sent(timedelta(), 10), sent(timedelta(hours=3), 5)])
     assert [(column.x, column.height) for column in chart.columns] == [(0, HEIGHT), (WIDTH * 3 / 4, HEIGHT / 2)]
-    assert chart.columns[1].words == "2026-03-02 15:00: 5"
+    assert (chart.columns[1].when, chart.columns[1].count) == ("2026-03-02 15:00", 5)
     assert (chart.total, chart.most) == (15, 10)
 
 
 def test_weeks_are_drawn_by_the_day() -> None:
     [chart] = over_time([sent(timedelta(), 1), sent(timedelta(hours=1), 2), sent(timedelta(days=9), 3)])
-    assert [column.words for column in chart.columns] == ["2026-03-02: 3", "2026-03-11: 3"]
+    assert [(column.when, column.count) for column in chart.columns] == [("2026-03-02", 3), ("2026-03-11", 3)]
     assert (chart.first, chart.last) == ("2026-03-02", "2026-03-11")
 
 

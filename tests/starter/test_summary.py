@@ -1,5 +1,6 @@
 """The report names who got no mail, with the reason in words, and escapes what people are called."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from serienmail.domain.statistics import Number
 from serienmail.mailing.identity import MailSettings
 from serienmail.settings import Settings
 from serienmail.storage.database import Database
+from starter.report_language import Language
 from starter.services import wire
 from starter.summary import Group, Person, Summary, as_page, summarise
 from tests.browser import needs_a_browser, violations
@@ -48,6 +50,13 @@ async def test_everybody_who_got_none_is_named_with_the_reason(database: Databas
     assert "http" not in page  # a page that loads nothing from anywhere
 
 
+async def test_the_report_is_german_on_request(database: Database) -> None:
+    page = as_page(await a_summary(database), Language.GERMAN)
+    assert '<html lang="de">' in page
+    assert "ausgeschlossen: keine Einwilligung in Serien-E-Mails" in page
+    assert "vom Mailserver abgewiesen: 550 5.1.1 no such user" in " ".join(re.sub("<[^>]*>", "", page).split())
+
+
 async def test_the_report_draws_the_numbers(database: Database) -> None:
     summary = await a_summary(database)
     assert summary.stages[0].numbers.numbers[Number.DELIVERED] == 1
@@ -57,4 +66,5 @@ async def test_the_report_draws_the_numbers(database: Database) -> None:
 @needs_a_browser
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_the_report_breaks_no_rule_of_accessibility(database: Database) -> None:
-    assert await violations(as_page(await a_summary(database))) == []
+    summary = await a_summary(database)
+    assert await violations(*(as_page(summary, language) for language in Language)) == []
