@@ -158,6 +158,8 @@ class Session:
             return refusal or IN_DOUBT
         answer = replies[-1]
         self._clean = refusal is None  # else RFC 3030 2 demands RSET
+        if all(reply.code < 400 for reply in replies[1:]):
+            return answer  # it has the mail, whatever it said of the sender
         if answer.code in _UNKNOWN or (answer is refusal and answer.code == _BAD_SEQUENCE):
             self.close()  # it may be taking the message for commands
             if answer is refusal:

@@ -86,6 +86,10 @@ async def test_the_first_refusal_counts_also_if_nothing_comes_after_it(
     assert await sent_to(ScriptedServer(*CHUNKING, **script)) == reply
 
 
+async def test_a_server_that_takes_recipient_and_message_has_the_mail_whatever_it_said_of_the_sender() -> None:
+    assert await sent_to(ScriptedServer(*CHUNKING, mail=REFUSED_MAIL)) == QUEUED
+
+
 @pytest.mark.parametrize("event", ["mail", "rcpt", "dot"])
 @pytest.mark.parametrize(
     "said",
