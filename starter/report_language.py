@@ -62,11 +62,16 @@ _PAGE = {
     "burst": "viele Links auf einmal",
     "company": "gleichzeitige Abfrage eines Programms",
     "Copies": "Kopien",
+    "Created in the CRM": "Im CRM angelegt",
+    "mass mail": "Serien-E-Mail",
+    "reminder": "Erinnerung",
+    "note": "Notiz",
+    "task": "Aufgabe",
+    "call": "Anruf",
 }
 _STATES = {
     "waiting for processing": "wartet auf Verarbeitung",
     "loading": "Empfänger werden geladen",
-    "ready": "bereit",
     "scheduled": "geplant",
     "sending": "wird gesendet",
     "waiting to continue": "wartet auf Fortsetzung",

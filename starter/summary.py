@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from serienmail.domain.activity import Kind
 from serienmail.domain.breakdown import Breakdown
 from serienmail.domain.delivery import Counts, StageKey
 from serienmail.domain.exclusion import Exclusion
@@ -71,7 +72,7 @@ class StageSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A whole mass mail as it is now."""
+    """A whole mass mail as it is now. created: activities in the CRM, by kind."""
 
     id: str
     name: str
@@ -81,6 +82,7 @@ class Summary:
     stages: Sequence[StageSummary]
     breakdown: Breakdown
     copies: Sequence[CopyStory]
+    created: Mapping[Kind, int]
 
 
 async def summarise(services: Services, mass_mail_id: str) -> Summary:
@@ -97,6 +99,7 @@ async def summarise(services: Services, mass_mail_id: str) -> Summary:
         stages=[await _stage(services, StageKey(order.id, n), numbers) for n, numbers in statistics.stages.items()],
         breakdown=await services.statistics.breakdown(order.id),
         copies=await services.copies.stories(order.id),
+        created=await services.activities.counts(order.id),
     )
 
 

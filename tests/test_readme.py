@@ -69,6 +69,12 @@ def test_every_heading_that_is_linked_to_exists(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_test_that_a_document_names_exists(document: Path) -> None:
+    named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", document.read_text())
+    assert [f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_path_in_a_document_exists(document: Path) -> None:
     folders = "serienmail|starter|workflows|activities|web|tests|deploy|examples"
     paths = re.findall(rf"`((?:{folders})/[\w/.-]*)`", document.read_text())

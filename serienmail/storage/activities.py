@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, literal, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,6 +74,14 @@ class ActivityStore:
         async with self._database.read() as connection:
             rows = await connection.execute(asked.order_by(activity.c.id.desc()).limit(most))
             return [_activity(row) for row in rows.mappings()]
+
+
+    async def counts(self, mass_mail_id: str) -> Mapping[Kind, int]:
+        """How many of each kind there are of a mass mail, whatever wrote them."""
+        by_kind = select(activity.c.kind, func.count().label("number")).where(activity.c.mass_mail_id == mass_mail_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(by_kind.group_by(activity.c.kind).order_by(activity.c.kind))
+            return {Kind(row.kind): row.number for row in rows}
 
 
 def _beside(job: CrmJob) -> Select[Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starter.commands.calling import Json, MassMailId, command, open_database
-from starter.commands.terminal import say, say_json, say_table
+from starter.commands.terminal import say, say_json, say_table, words
 from starter.report_language import Language
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ def _show(summary: "Summary") -> None:
         if stage.groups:
             say()
             say_table(["people", "got none because", "who"], _rows(stage), numbers=[0])
+    if summary.created:
+        say()
+        rows = [[words(kind), str(number)] for kind, number in summary.created.items()]
+        say_table(["created in the CRM", ""], rows, numbers=[1])
     if summary.copies:
         say()
         say_table(["copy for", "state", "answer"], [[copy.user, copy.state, copy.reply] for copy in summary.copies])

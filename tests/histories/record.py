@@ -68,6 +68,7 @@ async def record_what_is_besides(environment: WorkflowEnvironment, folder: Path)
         await world.mails.send_again("again", by=OWNER)
         await world.mails.wait("again")
         await _write("sent-again-with-copies", world.workflow("again"))
+        await _write("asked-when-due", await _asked_when_due(world))
         await world.services.contacts.save([a_contact(3, opt_in=False)])
         await world.services.templates.add(Template("ask", "?", text="{{ confirm_url }}"), datetime.now(UTC))
         number = await Consents(world.mails).request("3", OWNER, "ask", "marketing")
@@ -75,6 +76,15 @@ async def record_what_is_besides(environment: WorkflowEnvironment, folder: Path)
         await asked.result()
         await _write("consent-request", asked)
         await _mailbox(world)
+
+
+async def _asked_when_due(world: World) -> WorkflowHandle[Any, Any]:
+    """One whose recipients are read twice, and whose author is told of it."""
+    await world.start("asked-when-due", notify=True)
+    await world.until("asked-when-due", MassMailState.SCHEDULED)
+    await world.skip("asked-when-due", 2 * HOUR)
+    await world.mails.wait("asked-when-due")
+    return world.workflow("asked-when-due")
 
 
 async def _mailbox(world: World) -> None:

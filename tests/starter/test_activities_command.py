@@ -55,6 +55,17 @@ async def test_activities_of_a_mass_mail_and_of_a_contact_are_shown(serienmail: 
     assert (await serienmail("activities", "--contact", "K-1", "--module", "lead")).out == "There are none.\n"
 
 
+async def test_the_report_tells_what_else_was_created(serienmail: CommandLine) -> None:
+    page = serienmail.folder / "report.html"
+    told = await serienmail("report", "autumn")
+    assert [line.split() for line in told.out.splitlines()[-3:]] == [
+        ["created", "in", "the", "CRM"], ["call", "1"], ["task", "1"],
+    ]  # fmt: skip
+    document = (await serienmail("report", "autumn", "--json", "--html", str(page))).document
+    assert document["created"] == {"call": 1, "task": 1}
+    assert "<li>task: 1</li>" in page.read_text()
+
+
 async def test_activities_of_a_mass_mail_that_there_is_not_are_refused(serienmail: CommandLine) -> None:
     refused = await serienmail("activities", "--mass-mail", "spring")
     assert (refused.code, refused.err.strip()) == (
