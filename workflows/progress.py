@@ -83,7 +83,7 @@ def moment(at: datetime) -> str:
 def _stage_line(status: Status, stage: StageStatus) -> str:
     rules = status.order.follow_ups
     rule = rules[stage.number - 1] if 0 < stage.number <= len(rules) else None
-    audience = f"who {_audience(rule, stage.number)}" if rule else "everybody selected"
+    audience = f"those who {_audience(rule, stage.number)}" if rule else "everybody selected"
     due = f"due {rule.when}" if rule and (rule.comes_one_by_one or not stage.due) else ""
     due = due or (f"due {moment(stage.due)}" if stage.due else "")
     said = _with_reason(stage.words, "" if stage.phase is Phase.OVER else stage.reason)

@@ -32,7 +32,7 @@ async def test_a_waiting_mass_mail_tells_its_name_state_stages_and_last_commands
     due = f"{order.due:%Y-%m-%d %H:%M UTC}"
     assert "**Autumn**: **scheduled**" in details
     assert f"- **mass mail** to everybody selected: **waiting**, due {due}" in details
-    assert "- **follow-up 1** to who received the mass mail: **waiting**, due 7 days after the end" in details
+    assert "- **follow-up 1** to those who received the mass mail: **waiting**, due 7 days after the end" in details
     assert f"created by {OWNER}, account marketing, revision 1" in details
     assert f"restart by {OWNER}" in details
     assert "stop by somebody: Only" in details
