@@ -4,6 +4,7 @@ import re
 from itertools import chain
 from pathlib import Path
 
+from serienmail.domain.activity import Kind
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.judging import Reason
 from serienmail.domain.states import DeliveryState, MassMailState
@@ -25,7 +26,7 @@ def test_nothing_stands_in_the_template_without_being_said_in_a_language() -> No
 
 
 def test_each_code_on_the_page_is_known_in_german() -> None:
-    codes = chain(Number, MassMailState, DeliveryState, Reason)
+    codes = chain(Number, MassMailState, DeliveryState, Reason, Kind)
     words = {code.replace("_", " ") for code in codes} | {reason.words for reason in Exclusion}
     assert words <= GERMAN_WORDS.keys()
 
