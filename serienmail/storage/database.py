@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from serienmail.domain.errors import DatabaseAway
 from serienmail.storage.steps import PRAGMAS, PostgresqlSteps, SqliteSteps, Steps, Updates
@@ -54,10 +55,16 @@ class Database:
         return await self._steps.take(updates, given)
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back; those in use when they aren't any more."""
         await self._steps.close()
-        await self._engine.dispose()
-        await self._by_key.dispose()
+        for engine in (self._engine, self._by_key):
+            # who is still at work returns its connection to a pool that nobody looks after any more
+            event.listen(engine.sync_engine.pool, "checkin", _end)
+            await engine.dispose()
+
+
+def _end(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()  # closes it
 
 
 @asynccontextmanager

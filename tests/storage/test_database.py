@@ -1,6 +1,8 @@
 """A way to the database for each purpose: rows given by their keys looked up one by one; who gives up holds no lock."""
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 from sqlalchemy import text
@@ -36,3 +38,14 @@ async def test_a_writer_that_is_cancelled_leaves_nobody_waiting_for_its_lock(dat
 async def _write(database: Database) -> None:
     async with database.write():
         pass
+
+
+async def test_a_connection_in_use_when_its_database_closes_is_closed_when_it_comes_back(database: Database) -> None:
+    with warnings.catch_warnings(record=True) as left_open:
+        warnings.simplefilter("always")
+        async with database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+            await database.close()
+        del connection
+        gc.collect()
+    assert not [str(each.message) for each in left_open if each.category is ResourceWarning]
