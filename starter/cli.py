@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -31,6 +32,7 @@ from starter.commands import (
 from starter.commands.terminal import say_error
 
 _FAILED, _INTERRUPTED, _UNEXPECTED = 1, 130, 70
+_SHOWN = 100  # characters of a file's name
 
 app = typer.Typer(
     name="serienmail",
@@ -70,6 +72,10 @@ def _exit_code() -> int:
     except Exception as error:
         if os.environ.get("SERIENMAIL_DEBUG"):
             traceback.print_exc()
+        if isinstance(error, OSError) and error.filename:  # one that somebody named, to be written
+            name = Path(error.filename).name[:_SHOWN]
+            say_error(f"the file {name} can't be used ({error.strerror}); choose another")
+            return _FAILED
         kind = type(error).__name__
         say_error(f"something unexpected happened ({kind}); run with SERIENMAIL_DEBUG=1 for the traceback")
         return _UNEXPECTED

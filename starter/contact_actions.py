@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from serienmail.domain.activity import Priority
 from serienmail.domain.contact_action import ContactAction, GroupNote, GroupTask, check_action, check_group
 from serienmail.domain.errors import InvalidOrder, NotFound
+from serienmail.domain.filters import check_name
 from serienmail.domain.mass_mail import MassMail
 from starter.enclosing import KEYS as FILE_KEYS
 from starter.letter import compose
@@ -69,8 +70,7 @@ def action_of(document: Mapping[str, Any], folder: Path = Path()) -> ActionFile:
 
 async def save_action(services: Services, name: str, text: str, by: str) -> None:
     """Keep an action as a template, in place of the one that has its name. text: TOML, without recipients."""
-    if not name.strip() or not name.isprintable():
-        raise InvalidOrder("An action needs a name of one line; give it one.")
+    check_name(name)
     template_of(text)
     async with on_record(services, "save", by, f"action {name}") as noted:
         with suppress(NotFound):

@@ -16,6 +16,7 @@ from serienmail.domain.trigger import Trigger, check_triggers
 P = ParamSpec("P")
 MAX_FOLLOW_UPS = 3
 LONGEST_WAIT = timedelta(days=3650)
+LONGEST_NAME = 100  # Temporal takes 400 bytes as what people read there, and a character has up to four
 LONGEST_TOPIC = 80
 MOST_TAGS, LONGEST_TAG = 10, 40
 EVENTS_COUNT_FOR = timedelta(days=30)
@@ -194,10 +195,10 @@ def check_order(order: MassMail, now: datetime) -> None:
 def _problems(order: MassMail) -> Iterator[str]:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", order.id):
         yield "The id may have lower-case letters, digits and '-' only, 100 at most; choose another."
-    if not order.name.strip() or not order.name.isprintable():
-        yield "A mass mail needs a name of one line; give it one."
-    if not order.created_by.strip():
-        yield "Nobody is named as the creator; say who you are (by)."
+    if not order.name.strip() or not order.name.isprintable() or len(order.name) > LONGEST_NAME:
+        yield f"A mass mail needs a name of one line, {LONGEST_NAME} characters at most; give it one."
+    if not order.created_by.strip() or not order.created_by.isprintable() or len(order.created_by) > LONGEST_NAME:
+        yield f"Nobody is named as the creator in {LONGEST_NAME} characters; say who you are (by)."
     if not order.topic.isprintable() or order.topic.strip() != order.topic or len(order.topic) > LONGEST_TOPIC:
         yield f"The topic must be one line of {LONGEST_TOPIC} characters at most; shorten it."
     yield from _problems_of_tags(order.tags)

@@ -9,6 +9,7 @@ from serienmail.domain.sender import Sender
 
 DRAFT: Final = 0
 """The revision that can be changed, and can't be sent."""
+LONGEST_NAME = 100
 _VERSION = "~"
 
 
@@ -47,8 +48,10 @@ class TemplateRef:
 
 def check_name(name: str) -> str:
     """The name; InvalidOrder if no template can be called so."""
-    if not name.strip() or "@" in name or _VERSION in name or not name.isprintable():
-        raise InvalidOrder("A template's name is one line without '@' and '~'; choose another.")
+    if not name.strip() or "@" in name or _VERSION in name or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise InvalidOrder(
+            f"A template's name is one line without '@' and '~', {LONGEST_NAME} characters at most; choose another."
+        )
     return name
 
 

@@ -48,11 +48,20 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[P, Coroutine[Any,
         @app.command(name)
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            for given in kwargs.values():
+                _check_text(given)
             asyncio.run(function(*args, **kwargs))
 
         return run
 
     return register
+
+
+def _check_text(given: object) -> None:
+    """Bytes that are no UTF-8 come as halves of characters, which no database takes."""
+    for text in given if isinstance(given, list) else [given]:
+        if isinstance(text, str) and any("\ud800" <= character <= "\udfff" for character in text):
+            raise typer.BadParameter("this isn't UTF-8; write it in a terminal that is")
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ def ask(question: str) -> bool:
     """Yes, or anything else. On the error output, so that the other one stays a document."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's would wait for the answer, too
     try:
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"{_plain(question)} [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().casefold() in ("y", "yes")
     finally:
         signal.signal(signal.SIGINT, before)
