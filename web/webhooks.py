@@ -31,7 +31,8 @@ class News(Protocol):
 
 
 def webhook_routes(links: Links, secrets: Mapping[str, str], news: News, fetch: Fetch) -> list[Route]:
-    """200 when the events are stored; 403 for a wrong signature, 404 for a provider that isn't configured.
+    """200 when the events are stored; 403 for a wrong signature, 404 for a provider that isn't configured,
+    503 while its certificate can't be fetched.
 
     secrets: by provider.
     """
@@ -51,7 +52,10 @@ def webhook_routes(links: Links, secrets: Mapping[str, str], news: News, fetch: 
         except Forged as error:
             log.warning("a webhook of %s was refused: %s", provider, error)
             return PlainTextResponse("The signature is wrong.\n", status_code=403)
-        except ValueError:
+        except ConnectionError as error:
+            log.warning("a webhook of %s couldn't be checked: %s", provider, error)
+            return PlainTextResponse("It can't be checked now; send it again.\n", status_code=503)
+        except (ValueError, RecursionError):
             return PlainTextResponse("This isn't what the provider sends.\n", status_code=400)
         await news.record(events)
         return PlainTextResponse("stored\n")

@@ -95,7 +95,7 @@ class SnsEnvelopes:
                 return b"[]"
             message = json.loads(envelope["Message"])
             return json.dumps({**message, "id": envelope["MessageId"]}).encode()
-        except (ValueError, LookupError, TypeError, InvalidSignature, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, InvalidSignature, RecursionError):
             raise Forged(_FORGED) from None
 
     async def _certificate(self, url: str) -> x509.Certificate:

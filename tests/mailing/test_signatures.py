@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serienmail.domain.errors import Forged
 from serienmail.mailing.signatures import OLDEST, SnsEnvelopes, check_mailgun, check_password, check_sendgrid
@@ -175,3 +177,35 @@ def test_providers_that_sign_nothing_know_a_password() -> None:
             check_password({"authorization": bad}, "user:pass")
     with pytest.raises(Forged):
         check_password({}, "user:pass")
+
+
+TEXTS = st.text() | st.text("\x00\xff0123456789.-+eE ²٣\ud800", max_size=30)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=4,
+)
+HEADERS = st.text(st.characters(max_codepoint=255)) | st.text("0123456789.-+eE =", max_size=30)
+ENVELOPE = ["Type", "Message", "MessageId", "Timestamp", "SignatureVersion", "SigningCertURL", "Signature"]
+
+
+@pytest.mark.parametrize("name", ENVELOPE)
+@given(value=VALUES)
+@settings(max_examples=30)
+async def test_whatever_is_in_an_envelope_of_amazon_it_is_forged(name: str, value: object) -> None:
+    with pytest.raises(Forged):
+        await opened({**an_envelope(), "Signature": "", name: value})
+
+
+@given(signature=HEADERS, timestamp=HEADERS, body=st.binary(max_size=100))
+@settings(max_examples=100)
+def test_whatever_headers_say_they_are_forged(signature: str, timestamp: str, body: bytes) -> None:
+    said = {
+        "x-twilio-email-event-webhook-signature": signature,
+        "x-twilio-email-event-webhook-timestamp": timestamp,
+        "authorization": f"Basic {signature}",
+    }
+    with pytest.raises(Forged):
+        check_sendgrid(said, body, sendgrid_key(SENDGRID), NOON)
+    with pytest.raises(Forged):
+        check_password(said, "user:pass")

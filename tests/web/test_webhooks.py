@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,24 @@ async def test_what_cant_be_stored_is_to_be_told_again() -> None:
     async with served(app) as client:
         answer = await client.post("/webhooks/brevo", content=json.dumps(COMPLAINT), auth=PASSWORD)
     assert answer.status_code == 500
+
+
+async def test_while_a_certificate_cannot_be_fetched_it_is_to_be_told_again() -> None:
+    class Nobody:
+        async def record(self, news: Sequence[Feedback]) -> None:
+            raise AssertionError("nothing is proved")
+
+    async def fetch(url: str) -> bytes:
+        raise ConnectionError("Amazon is away")
+
+    now = datetime.now(UTC).isoformat()
+    url = "https://sns.eu-central-1.amazonaws.com/x.pem"
+    envelope = {"Type": "Notification", "TopicArn": "arn", "Timestamp": now, "SigningCertURL": url}
+    app = Starlette(routes=webhook_routes(OURS, {"ses": "arn"}, Nobody(), fetch))
+    async with served(app) as client:
+        assert (await client.post("/webhooks/ses", json=envelope)).status_code == 503
+
+
+async def test_a_body_nested_without_end_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/webhooks/brevo", content=b"[" * 100_000, auth=PASSWORD)
+    assert answer.status_code == 400
