@@ -17,6 +17,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.answers import AnswerActivities
 from activities.consents import ConsentActivities
 from activities.copies import CopyActivities
 from activities.crm import CrmActivities
@@ -67,7 +68,7 @@ def _workflow_worker(client: Client, services: Services) -> Worker:
     loading = LoadingActivities(services.recipients, services.post_office, services.visits)
     stages = StageActivities(services.ledger, services.evidence)
     records = RecordActivities(services.mass_mails)
-    mailboxes = MailboxActivities(services.mailboxes, services.feedback)
+    mailboxes = MailboxActivities(services.mailboxes, services.feedback, services.answers)
     crm = CrmActivities(services.activities)
     triggers = TriggerActivities(services.triggers, services.hooks)
     return Worker(
@@ -110,6 +111,7 @@ def _send_worker(client: Client, services: Services) -> Worker:
     sending = SendActivities(services.ledger, services.post_office)
     consents = ConsentActivities(services.consent_requests, services.post_office)
     copies = CopyActivities(services.copies, services.post_office)
+    answers = AnswerActivities(services.answers, services.post_office)
     notices = NoticeActivities(services.post_office, services.settings.temporal_ui)
     return Worker(
         client,
@@ -119,6 +121,7 @@ def _send_worker(client: Client, services: Services) -> Worker:
             sending.send_slice,
             consents.send_consent_request,
             copies.send_copies,
+            answers.send_answers,
             notices.send_notice,
         ],
         interceptors=[PrivateFailures()],

@@ -42,6 +42,13 @@ class News(Protocol):
         """Return when it is committed. Safe to repeat."""
 
 
+class Answers(Protocol):
+    """What is answered by itself."""
+
+    async def ask(self, news: Sequence[Feedback]) -> None:
+        """Keep which of these are to be answered. Safe to repeat."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A mailbox of the settings, and how far it has been read."""
@@ -62,13 +69,15 @@ class Read:
 class MailboxActivities:
     """Keeps what it read before it says how far it came: a second attempt reads the same again, and changes nothing."""
 
-    def __init__(self, mailboxes: Mailboxes, news: News) -> None:
+    def __init__(self, mailboxes: Mailboxes, news: News, answers: Answers) -> None:
         self._mailboxes = mailboxes
         self._news = news
+        self._answers = answers
 
     @activity.defn
     async def read_mailbox(self, reading: Reading) -> Read:
         """Keep what the next mails say."""
         batch = await self._mailboxes.read(reading.mailbox, reading.position, ActivityClock().now())
         await self._news.record(batch.news)
+        await self._answers.ask(batch.news)
         return Read(batch.position, len(batch.news), batch.more)

@@ -137,6 +137,12 @@ class Settings(BaseSettings):
         return Users(self.users, self.administrators)
 
     @property
+    def own_addresses(self) -> frozenset[str]:
+        """Those that mails come from and answers go to."""
+        senders = (address for each in self.accounts.values() for address in (each.from_address, each.reply_to))
+        return frozenset(filter(None, (*senders, *(each.address for each in self.mailboxes.values()))))
+
+    @property
     def known_providers(self) -> Providers:
         """Those of the settings and, unless they stand there too, the usual ones."""
         given = {name: provider.with_name(name) for name, provider in self.providers.items()}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _KEYS = (
     "id", "name", "account", "template", "topic", "due", "opted_in_only", "measured", "copies", "stop_on_reply",
+    "auto_answer",
     "local_time", "on_missing", "in_doubt", "everyone", "recipients", "module", "ignore", "removed", "as_of",
     "follow_up", "trigger", "crm", "tags", "notify", *LETTER_KEYS,
 )  # fmt: skip
@@ -74,6 +75,7 @@ class OrderFile:
     measured: bool = True
     copies: bool = False
     stop_on_reply: bool = False
+    auto_answer: str = ""
     local_time: bool = False
     on_missing: OnMissing = OnMissing.REFUSE
     letter: Letter = field(default_factory=Letter)
@@ -136,6 +138,7 @@ def order_of(document: Mapping[str, Any], folder: Path = Path()) -> OrderFile:
         measured=_or(table.flag("measured"), True),
         copies=_or(table.flag("copies"), False),
         stop_on_reply=_or(table.flag("stop_on_reply"), False),
+        auto_answer=table.text("auto_answer") or "",
         local_time=_or(table.flag("local_time"), False),
         on_missing=_or(table.choice("on_missing", OnMissing), OnMissing.REFUSE),
         letter=read_letter(table, folder),
@@ -173,6 +176,7 @@ async def to_order(mails: "MassMails", file: OrderFile, overrides: Overrides | N
             measured=file.measured,
             copies=file.copies,
             stop_on_reply=file.stop_on_reply,
+            auto_answer=file.auto_answer,
             local_time=file.local_time,
             on_missing=file.on_missing,
             as_of=file.as_of,

@@ -62,9 +62,10 @@ async def pinned(services: Services, order: MassMail, problems: Problems | None 
 
         rules = [replace(rule, template=await revision(rule.template)) for rule in order.follow_ups]
         template, crm = await revision(order.template), order.crm
+        answer = await revision(order.auto_answer) if order.auto_answer else ""
         with wrong.noted():
             crm = await _with_subject(services, order.crm, template)
-    return replace(order, template=template, follow_ups=tuple(rules), crm=crm)
+    return replace(order, template=template, follow_ups=tuple(rules), crm=crm, auto_answer=answer)
 
 
 async def _with_subject(services: Services, record: CrmRecord, template: str) -> CrmRecord:
@@ -127,6 +128,10 @@ async def _can_be_written(services: Services, order: MassMail, problems: Problem
         for name in dict.fromkeys(first_load(order, revision=1).templates):
             with problems.noted():
                 await _check_template(services, order, await services.templates.get(TemplateRef.parse(name)), fields)
+        if order.auto_answer:
+            with problems.noted():
+                answer = await services.templates.get(TemplateRef.parse(order.auto_answer))
+                check_placeholders(answer, fields)
     return len(problems) == before
 
 
@@ -135,7 +140,7 @@ async def _check_template(
 ) -> None:
     check_placeholders(template, fields)
     builder = await services.post_office.builder(template, order.account, follow_up=False)
-    if order.stop_on_reply:
+    if order.stop_on_reply or order.auto_answer:
         read = [mailbox.address for mailbox in services.settings.mailboxes.values()]
         check_answers_are_read(builder.answers_to, read)
 

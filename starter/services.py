@@ -13,6 +13,7 @@ from serienmail.mailing.post import PostOffice
 from serienmail.mailing.relay_evidence import RelayEvidence
 from serienmail.settings import Settings
 from serienmail.storage.activities import ActivityStore
+from serienmail.storage.answers import AnswerStore
 from serienmail.storage.audit import AuditStore
 from serienmail.storage.consent_requests import ConsentRequestStore
 from serienmail.storage.contact_actions import ContactActionStore
@@ -62,6 +63,7 @@ class Services:
     consent_requests: ConsentRequestStore
     feedback: FeedbackStore
     mailboxes: MailboxReader
+    answers: AnswerStore
     post_office: PostOffice
     evidence: RelayEvidence
     visits: VisitStore
@@ -114,6 +116,7 @@ def wire(settings: Settings, database: Database) -> Services:
         consent_requests=ConsentRequestStore(database),
         feedback=FeedbackStore(database, settings.soft_bounces, settings.unmatched_days),
         mailboxes=MailboxReader(settings.mailboxes, links),
+        answers=AnswerStore(database, settings.own_addresses),
         post_office=post_office,
         evidence=RelayEvidence(settings.accounts),
         visits=VisitStore(database, read_machine_list(settings.machine_list)),

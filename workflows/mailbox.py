@@ -5,6 +5,7 @@ from dataclasses import replace
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.answers import AnswerActivities
     from activities.mailboxes import MailboxActivities, Reading
 
 from serienmail.domain.mailbox import Position
@@ -27,4 +28,6 @@ class MailboxWorkflow:
             reading = replace(reading, position=read.position)
             if not read.more:
                 break
+        if workflow.patched("automatic-answers"):
+            await workflow.execute_activity_method(AnswerActivities.send_answers, **options.answering())
         return reading.position

@@ -88,6 +88,16 @@ def reading() -> ActivityConfig:
     )
 
 
+def answering() -> ActivityConfig:
+    """Automatic answers. Given up soon: the mailbox is read again only after that, and the next run goes on."""
+    return ActivityConfig(
+        task_queue=SEND_QUEUE,
+        start_to_close_timeout=timedelta(minutes=20),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_attempts=3),
+        summary="automatic answers",
+    )
+
+
 def telling() -> ActivityConfig:
     """Another system: three days until nobody waits for it any more."""
     return ActivityConfig(

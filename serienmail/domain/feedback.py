@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from serienmail.domain.auto_answer import Incoming
 from serienmail.domain.delivery import MailRef
 from serienmail.domain.suppression import SuppressionReason
 
@@ -42,6 +43,7 @@ class Feedback:
     id: the same however often it is told, and nothing else's; at most 200 characters.
     mail: proved by a token of ours; None: nobody knows which, so it is kept and changes nothing.
     severity: of a bounce. detail: in the other side's own words, which may name people; stays in the database.
+    incoming: of an answer by a person, what a program must know that answers it.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Feedback:
     mail: MailRef | None
     severity: Severity | None = None
     detail: str = field(default="", repr=False)
+    incoming: Incoming | None = field(default=None, repr=False)
 
 
 UNDELIVERED = frozenset({Happening.BOUNCED, Happening.REJECTED, Happening.FAILED})

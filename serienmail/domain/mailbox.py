@@ -26,6 +26,6 @@ def check_answers_are_read(answers_to: str | None, addresses: Iterable[str]) -> 
     """
     if answers_to is None or address_key(answers_to) not in map(address_key, addresses):
         raise InvalidOrder(
-            "Who answers is to get no follow-ups, but answers go to an address that isn't read; "
-            "choose a Reply-To among the mailboxes of the settings, or take stop_on_reply out."
+            "The order says what follows an answer, but answers go to an address that isn't read; "
+            "choose a Reply-To among the mailboxes of the settings, or take stop_on_reply and auto_answer out."
         )

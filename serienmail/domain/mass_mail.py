@@ -134,6 +134,7 @@ class MassMail:
     measured: opens are measured, for recipients who agreed to it.
     copies: one goes to the creator, and one to everybody who answers for recipients (contact.owner).
     stop_on_reply: who answers gets no follow-ups any more.
+    auto_answer: the template that answers them once by itself, as ``name@revision``; empty: nothing does.
     topic: what recipients can unsubscribe from alone, in words that they read; empty: only from everything.
     as_of: filters and lists are asked again when the mass mail is due, or what they say at its start stays.
     in_doubt: what to do about mails whose answer was never seen.
@@ -156,6 +157,7 @@ class MassMail:
     on_missing: OnMissing = OnMissing.REFUSE
     copies: bool = False
     stop_on_reply: bool = False
+    auto_answer: str = ""
     local_time: bool = False
     topic: str = ""
     as_of: AsOf = AsOf.DUE
@@ -179,6 +181,8 @@ class MassMail:
 def check_order(order: MassMail, now: datetime) -> None:
     """InvalidOrder if the order can't be carried out as written; ChecksFailed if for several reasons."""
     problems = [*_problems(order), *_refused(TemplateRef.parse, order.template)]
+    if order.auto_answer:
+        problems += _refused(TemplateRef.parse, order.auto_answer)
     if order.due is not None:
         problems += _refused(check_future, order.due, now)
     for triggers in (order.triggers, *(rule.triggers for rule in order.follow_ups)):

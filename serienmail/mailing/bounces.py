@@ -17,6 +17,7 @@ from flufl.bounce import all_failures
 
 from serienmail.domain.feedback import Feedback, Happening, Severity
 from serienmail.mailing.correlation import find_mail
+from serienmail.mailing.incoming import read_incoming
 from serienmail.mailing.links import Links
 from serienmail.mailing.replies import Phase, Reply, ReplyClass, classify
 
@@ -71,6 +72,7 @@ def feedback(data: bytes, recipients: Sequence[str], sender: str | None, links: 
         mail=mail,
         severity=report.severity,
         detail=report.detail,
+        incoming=read_incoming(data) if mail and report.kind is Happening.REPLIED else None,
     )
 
 

@@ -16,6 +16,7 @@ from serienmail.domain.requirement import Requirement
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.domain.template import Template, TemplateRef
 from serienmail.mailing.account import Account
+from serienmail.mailing.answer_mail import AnswerMailBuilder
 from serienmail.mailing.consent_mail import ConsentMailBuilder
 from serienmail.mailing.identity import MailSettings
 from serienmail.mailing.letter import LetterBuilder, specimen
@@ -153,6 +154,11 @@ class PostOffice:
         """For requests for consent; NotFound for an unknown template or account."""
         found = await self._templates.get(TemplateRef.parse(template))
         return await self.post_with(ConsentMailBuilder(found, self.account(account), self._links), account)
+
+    async def answer_post(self, template: str, account: str, replied_to: str) -> Post:
+        """For one automatic answer; NotFound for an unknown template or account. replied_to: a Message-ID."""
+        found = await self._templates.get(TemplateRef.parse(template))
+        return await self.post_with(AnswerMailBuilder(found, self.account(account), self._links, replied_to), account)
 
     async def post_with(self, builder: MailBuilder, account: str) -> Post:
         """On an account, with this builder; NotFound for an unknown account."""

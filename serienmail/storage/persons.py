@@ -22,6 +22,7 @@ from serienmail.storage.rows import same_row
 from serienmail.storage.selection_tables import work_list, work_list_member
 from serienmail.storage.suppressions import lock_for_erasure, suppress
 from serienmail.storage.tables import (
+    automatic_answer,
     consent,
     consent_request,
     contact,
@@ -151,7 +152,8 @@ class PersonStore:
             await connection.execute(update(event).where(person.of_mails(event)).values(detail=""))
             for table in (visit, triggered):
                 await connection.execute(delete(table).where(person.of_mails(table)))
-            await connection.execute(delete(activity).where(activity.c.contact_id.in_(person.ids)))
+            for table in (activity, automatic_answer):
+                await connection.execute(delete(table).where(table.c.contact_id.in_(person.ids)))
             nobody = {"detail": "", "address_key": None}
             await connection.execute(update(feedback).where(person.feedback).values(nobody))
             mails = await _erase_mails(connection, person, now)

@@ -263,6 +263,25 @@ class StoredCopy(SQLModel, table=True):
     reply: str = Field(default="", sa_column=Column(Text, nullable=False, default=""))
 
 
+class AutomaticAnswer(SQLModel, table=True):
+    """What answers an answer by itself: once for a recipient and a mass mail, whatever comes of it."""
+
+    __tablename__: ClassVar[str] = "automatic_answer"
+    __table_args__ = (Index("automatic_answer_due", "state", "asked_at"), Index("automatic_answer_day", "claimed_at"))
+
+    mass_mail_id: str = Field(primary_key=True)
+    contact_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    stage: int  # with seq: the mail that was answered
+    seq: int
+    template: str  # name@revision
+    account: str
+    replied_to: str  # the answer's Message-ID; empty once it isn't needed any more
+    asked_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    state: str  # domain.states.DeliveryState
+    token: str | None = Field(default=None, unique=True)  # of the last claim
+    claimed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
 class Event(SQLModel, table=True):
     """What people did, append-only."""
 
@@ -390,6 +409,7 @@ mass_mail = StoredMassMail.__table__  # type: ignore[attr-defined]
 stage = Stage.__table__  # type: ignore[attr-defined]
 delivery = Delivery.__table__  # type: ignore[attr-defined]
 copy = StoredCopy.__table__  # type: ignore[attr-defined]
+automatic_answer = AutomaticAnswer.__table__  # type: ignore[attr-defined]
 event = Event.__table__  # type: ignore[attr-defined]
 measured_link = MeasuredLink.__table__  # type: ignore[attr-defined]
 visit = StoredVisit.__table__  # type: ignore[attr-defined]

@@ -157,9 +157,10 @@ async def _replacement(mails: "MassMails", mass_mail_id: str, file: OrderFile) -
 
 def _check_unchangeable(order: MassMail, file: OrderFile) -> None:
     same = file.account in (None, order.account) and file.topic in (None, order.topic)
+    same = same and file.auto_answer in (order.auto_answer, order.auto_answer.partition("@")[0])
     fixed = (order.measured, order.copies, order.stop_on_reply, order.notify)
     if not same or (file.measured, file.copies, file.stop_on_reply, file.notify) != fixed:
         raise InvalidOrder(
-            "Account, topic, 'measured', 'copies', 'stop_on_reply' and 'notify' of a mass mail can't be changed; start "
-            "another."
+            "Account, topic, 'measured', 'copies', 'stop_on_reply', 'auto_answer' and 'notify' of a mass mail can't be "
+            "changed; start another."
         )

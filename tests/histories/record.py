@@ -90,14 +90,14 @@ async def _asked_when_due(world: World) -> WorkflowHandle[Any, Any]:
 async def _mailbox(world: World) -> None:
     async with an_imap_server() as server:
         reader = MailboxReader({"office": server.mailbox}, Links("", b"k" * 32))
-        reads = MailboxActivities(reader, world.services.feedback).read_mailbox
+        reads = MailboxActivities(reader, world.services.feedback, world.services.answers).read_mailbox
         client = world.mails.temporal
         async with Worker(client, task_queue="mailbox", workflows=[MailboxWorkflow], activities=[reads]):
             read = await client.start_workflow(
                 MailboxWorkflow.run, Reading("office"), id="mailbox/office", task_queue="mailbox"
             )
             await read.result()
-        await _write("mailbox", read)
+        await _write("mailbox-answering", read)  # "mailbox" is of before
 
 
 async def _with_crm(world: World) -> None:
