@@ -29,7 +29,10 @@ PACES = {
     "webhooks": Pace(2_000, 200),
     "api": Pace(200, 20),
 }
-"""By the path's first part. They are estimates: no installation's traffic was measured."""
+"""By the path's first part. A process takes some 2,000 opens and clicks a second on one core (docs/performance.md): one
+network may have a quarter of it. Opt-outs and webhooks have transactions of their own, so less. That this is enough for
+everybody behind one network is an estimate: no installation's traffic was measured.
+"""
 OTHERS = Pace(100, 10)
 
 

@@ -5,7 +5,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """EnvironmentFault if the folder can't be used, or another process has it."""
         self._incoming, self._leaving = folder / "incoming.jsonl", folder / "leaving.jsonl"
+        self._unreadable = folder / "unreadable"
         self._append = GroupCommit(self._write)
         self._turn = asyncio.Lock()
         try:
@@ -53,8 +54,9 @@ class Spool:
             return await asyncio.to_thread(_read, self._leaving)
 
     async def gone(self) -> None:
-        """Those are written elsewhere."""
+        """Those are written elsewhere. What couldn't be read is kept aside, for somebody to look at."""
         async with self._turn:
+            await asyncio.to_thread(_set_aside, self._leaving, self._unreadable)
             self._leaving.unlink(missing_ok=True)
 
     async def _write(self, entries: Sequence[Entry]) -> Sequence[None]:
@@ -98,10 +100,20 @@ def _append(file: Path, lines: bytes) -> None:
 
 
 def _read(file: Path) -> list[Entry]:
-    entries = []
-    for line in file.read_bytes().splitlines() if file.exists() else []:
+    return [entry for _, entry in _lines(file) if entry is not None]
+
+
+def _lines(file: Path) -> Iterator[tuple[bytes, Entry | None]]:
+    """Each line with its entry; None if it can't be read: a kill cut it off, and nobody was told that it is kept."""
+    for line in filter(None, file.read_bytes().splitlines() if file.exists() else []):
         try:
-            entries += [json.loads(line)] if line else []
-        except ValueError:  # cut off by a kill: nobody was told that it is kept
-            log.warning("an unfinished line of the spool is left out")
-    return entries
+            yield line, json.loads(line)
+        except ValueError:
+            yield line, None
+
+
+def _set_aside(file: Path, aside: Path) -> None:
+    if lines := [line for line, entry in _lines(file) if entry is None]:
+        log.warning("%s lines of the spool can't be read; they lie in %s", len(lines), aside)
+        with aside.open("ab") as kept:
+            kept.write(b"\n".join([*lines, b""]))

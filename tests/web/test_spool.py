@@ -30,12 +30,15 @@ async def test_entries_leave_in_the_order_they_came_and_only_once_they_are_writt
     assert spool.is_empty
 
 
-async def test_a_line_that_a_kill_cut_off_costs_no_other(spool: Spool, tmp_path: Path) -> None:
+async def test_a_line_that_a_kill_cut_off_costs_no_other_and_is_kept_aside(spool: Spool, tmp_path: Path) -> None:
     await spool.append({"n": 1})
     with (tmp_path / "incoming.jsonl").open("ab") as file:
         file.write(b'{"n": 2, "half')
     await spool.append({"n": 3})
     assert list(await spool.leaving()) == [{"n": 1}, {"n": 3}]
+    await spool.gone()
+    assert spool.is_empty
+    assert (tmp_path / "unreadable").read_bytes() == b'{"n": 2, "half\n'
 
 
 async def test_two_processes_never_share_a_folder(spool: Spool, tmp_path: Path) -> None:
