@@ -87,7 +87,7 @@ async def run(options: Options, folder: Path) -> Result:
             asking = ask(port, requests, options.connections, options.per_second)
             answers, _ = await asyncio.gather(asking, _away(server, options.away))
             cpu = cpu_seconds([process]) - before
-            stored, opted_out = await _stored(url, sum(answers.answered.values()))
+            stored, opted_out = await _stored(url, answers.answered.total() + answers.others.total())
     return _result(answers, cpu, stored, opted_out)
 
 

@@ -14,7 +14,7 @@ from serienmail.domain.errors import NotFound
 from serienmail.domain.sending_limits import SendingLimits
 from serienmail.storage.audit import record_commands
 from serienmail.storage.database import Database
-from serienmail.storage.tables import account_limits
+from serienmail.storage.shaping_tables import account_limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serienmail.domain.shaping import Scope
 from serienmail.storage.database import Database
-from serienmail.storage.tables import shape
+from serienmail.storage.shaping_tables import shape
 
 _KEY = (shape.c.kind, shape.c.owner, shape.c.provider)
 

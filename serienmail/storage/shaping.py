@@ -31,7 +31,7 @@ from serienmail.storage.database import Database
 from serienmail.storage.limits import LimitStore
 from serienmail.storage.presence import Presence
 from serienmail.storage.shapes import ensure_rows, lock_documents, write_document
-from serienmail.storage.tables import shape
+from serienmail.storage.shaping_tables import shape
 
 KNOWN_FOR = 3.0
 """Seconds until limits and troubles are read again: so late a worker hears of what others changed."""

@@ -373,29 +373,6 @@ class Audit(SQLModel, table=True):
     __table_args__ = (Index("audit_once", "about", "version", unique=True),)  # without a version: as often as written
 
 
-class StoredShape(SQLModel, table=True):
-    """What went out lately, what rests and who sends: for all workers together."""
-
-    __tablename__: ClassVar[str] = "shape"
-
-    kind: str = Field(primary_key=True)  # domain.shaping.Kind, or presence
-    owner: str = Field(primary_key=True)  # an account, or a stage as mass mail's id/number
-    provider: str = Field(default="", primary_key=True)
-    document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
-    troubled: bool = Field(default=False, index=True)  # it has a back-off
-
-
-class AccountLimits(SQLModel, table=True):
-    """What an administrator changed of an account's limits in the settings."""
-
-    __tablename__: ClassVar[str] = "account_limits"
-
-    account: str = Field(primary_key=True)
-    changes: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))  # by limit; null: no limit
-    changed_by: str
-    changed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-
-
 contact = Contact.__table__  # type: ignore[attr-defined]  # SQLModel declares it at runtime only
 contact_address = ContactAddress.__table__  # type: ignore[attr-defined]
 contact_field = ContactField.__table__  # type: ignore[attr-defined]
@@ -414,5 +391,3 @@ event = Event.__table__  # type: ignore[attr-defined]
 measured_link = MeasuredLink.__table__  # type: ignore[attr-defined]
 visit = StoredVisit.__table__  # type: ignore[attr-defined]
 feedback = StoredFeedback.__table__  # type: ignore[attr-defined]
-shape = StoredShape.__table__  # type: ignore[attr-defined]
-account_limits = AccountLimits.__table__  # type: ignore[attr-defined]

@@ -15,7 +15,8 @@ from serienmail.storage import shaping
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
 from serienmail.storage.loading import RecipientStore
-from serienmail.storage.tables import shape, suppression
+from serienmail.storage.shaping_tables import shape
+from serienmail.storage.tables import suppression
 from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, a_load, an_open_stage, rows, states
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
