@@ -18,7 +18,7 @@ from tests.builders import a_contact
 from tests.world import OWNER, World, world_on
 
 Given = Callable[[World], Awaitable[object]]
-READS = {"connect", "prepare", "status", "statistics", "breakdown", "list", "wait", "limits"}
+READS = {"connect", "prepare", "status", "statistics", "breakdown", "list", "wait", "until_loaded", "limits"}
 NO_COMMANDS = {"select", "run", "as_run", "require"}  # steps of those that are
 SCHEDULE = "recurring-mass-mail/weekly"
 

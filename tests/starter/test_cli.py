@@ -8,10 +8,12 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from temporalio.testing import WorkflowEnvironment
 
 from serienmail.domain.states import MassMailState
+from serienmail.storage.database import Database
+from serienmail.storage.migration import migrate
 from serienmail.storage.tables import delivery
 from tests.starter.command_line import CommandLine, Ran, installation
 from tests.world import AUTUMN, everybody
@@ -287,10 +289,15 @@ async def test_an_interrupted_question_starts_nothing(serienmail: CommandLine) -
     assert await serienmail.world.mails.list() == []
 
 
-async def test_usage_errors_and_help_end_as_people_expect(serienmail: CommandLine) -> None:
+async def test_usage_errors_and_help_end_as_people_expect(serienmail: CommandLine, tmp_path: Path) -> None:
     helped, unknown, both = await asyncio.gather(
         serienmail("--help"), serienmail("strat"), serienmail("restart", "x", "--now", "--due", in_hours(1))
     )
     assert (helped.code, unknown.code, both.code) == (0, 2, 2)
-    broken = await serienmail("list", SERIENMAIL_DATABASE_URL="sqlite+aiosqlite:////dev/null/x.db")
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/broken.db")
+    await migrate(database)
+    async with database.write() as connection:
+        await connection.execute(text("DROP TABLE mass_mail"))
+    await database.close()
+    broken = await serienmail("list", SERIENMAIL_DATABASE_URL=database.url)
     assert (broken.code, "SERIENMAIL_DEBUG=1" in broken.err) == (70, True)
