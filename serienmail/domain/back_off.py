@@ -30,7 +30,7 @@ class BackOff:
 
     def rests(self, now: datetime) -> bool:
         """Whether nothing may go there now; a clock that went back prolongs no pause."""
-        return now < self.until <= now + max(self.pause, _NEXT_PROBE)
+        return now < self.until <= now + (max(self.pause, _NEXT_PROBE) if self.probes else self.pause)
 
     def probed(self, now: datetime) -> "BackOff":
         """With a mail on its way that decides about the others; if it tells nothing, the next one goes soon."""

@@ -10,6 +10,8 @@ from serienmail.storage.claiming import Answers
 from serienmail.storage.wanted import Wanted
 
 LOOKS_AGAIN = timedelta(milliseconds=100)
+SHARES_ANEW = timedelta(seconds=1)
+"""A process without a part of the provider's connections has to wait for others to leave."""
 
 
 class ProviderConnections:
@@ -34,7 +36,7 @@ class ProviderConnections:
             asked[where] += 1
             if asked[where] > allowed:
                 says = f"{each.provider}: {allowed} mails are in hand"
-                refused[each.token] = NotNow(each.now + LOOKS_AGAIN, says)
+                refused[each.token] = NotNow(each.now + (LOOKS_AGAIN if allowed else SHARES_ANEW), says)
         return refused
 
     def keep(self, answers: Iterable[object], outcomes: Sequence[Outcome]) -> None:

@@ -80,14 +80,21 @@ class Shaping:
         return Share(limits, part.share(limits.connections or 1), part.weights)
 
     def provider_connections(self, account: str, provider: str) -> int | None:
-        """How many mails this process may have in hand at once for a provider; None: as many as it has connections."""
+        """How many mails this process may have in hand at once for a provider; None: as many as it has connections.
+
+        A provider that wants less gets one from each process that its settings allow one: who may send it none could
+        never find out that it is well again.
+        """
         if not self._known.troubles and provider not in self.providers.limits:
             return None
-        share = self._known.troubles.get(provider_scope(account, provider))
+        part, share = self._parts.get(account, Part()), self._known.troubles.get(provider_scope(account, provider))
         limit = self.providers.limits.get(provider, SendingLimits()).connections
-        if share is not None:
-            limit = max(1, int((limit or self._limits(account_scope(account)).connections or 1) * share))
-        return None if limit is None else self._parts.get(account, Part()).share(limit)
+        most = None if limit is None else part.share(limit)
+        if share is None:
+            return most
+        whole = limit or self._limits(account_scope(account)).connections or 1
+        fewer = max(1, part.share(int(whole * share)))
+        return fewer if most is None else min(fewer, most)
 
     async def prepare(self, outcomes: Iterable[Outcome], wishes: Iterable[Wish]) -> set[Scope]:
         """The scopes that the next transaction must lock; usually none."""

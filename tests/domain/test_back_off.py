@@ -18,6 +18,13 @@ def test_a_throttled_provider_rests_a_minute_and_then_gets_half() -> None:
     assert (trouble.share, trouble.reply) == (0.5, "421 4.7.28")
 
 
+def test_a_clock_that_went_back_further_than_the_pause_ends_it() -> None:
+    trouble = throttled(None, NOON, "421")
+    assert trouble.rests(NOON + timedelta(seconds=1))
+    assert not trouble.rests(NOON - MINUTE)
+    assert not trouble.rests(NOON - 3 * MINUTE)
+
+
 def test_the_pause_doubles_up_to_an_hour_while_nothing_is_accepted() -> None:
     now, pauses, trouble = NOON, list[timedelta](), None
     for _ in range(8):

@@ -139,6 +139,19 @@ async def test_no_more_mails_are_in_hand_for_a_provider_than_it_allows(database:
     assert isinstance(await mails.next(NOON, given_back(first, NOON)), Claimed)
 
 
+async def test_each_of_three_workers_may_ask_a_provider_that_wants_hardly_anything(database: Database) -> None:
+    ledger = await people_at(database, *["gmail.com"] * 5)
+    for hour in range(5):
+        mails = await ledger.slice(a_job(), NOON + hour * HOUR)
+        claimed = await mails.next(NOON + hour * HOUR)
+        assert isinstance(claimed, Claimed)
+        await ledger.record(outcome(claimed, THROTTLED, NOON + hour * HOUR))
+    workers = [shaping.Shaping(database, {"main": SendingLimits(connections=10)}, Providers()) for _ in range(3)]
+    for worker in workers * 2:
+        await worker.renew("main", ["autumn"])
+    assert [worker.provider_connections("main", "google") for worker in workers] == [1, 1, 1]
+
+
 async def test_a_provider_of_the_settings_has_its_own_rate(database: Database) -> None:
     await people_at(database, "a.example", "a.example", "b.example", "c.example")
     small = Providers({"small": Provider(domains=("a.example", "b.example"), limits=SendingLimits(per_minute=2))})
