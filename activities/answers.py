@@ -1,20 +1,18 @@
 """Sending automatic answers to answers, each at most once."""
 
-import asyncio
 from datetime import datetime
 from typing import Protocol
 
 from temporalio import activity
 
 from activities.clock import ActivityClock
+from activities.one_mail import deliver_in_turn
 from activities.sending import Post
-from serienmail.domain.delivery import Answer, Claimed, Verdict
-from serienmail.domain.errors import SerienmailError, ServerUnreachable
+from serienmail.domain.delivery import Claimed, Verdict
+from serienmail.domain.errors import SerienmailError, TransportFailure
 
 TURN = "automatic answers"
-"""They take turns with mass mails as if they were one."""
-SLOT_WITHIN = 10.0
-"""Seconds."""
+"""Whose turn it is among mass mails."""
 MOST_AT_ONCE = 100
 """In one activity; the mailbox's next run goes on."""
 
@@ -43,7 +41,7 @@ class Answers(Protocol):
     """Automatic answers, at most one for a recipient and a mass mail."""
 
     async def claim(self, now: datetime) -> DueAnswer | None:
-        """The committed right to hand the next one over; None if none is due."""
+        """The committed right to hand the next one over that wasn't tried at that time; None if none is due."""
 
     async def give_back(self, token: str) -> None:
         """Nothing was handed over."""
@@ -68,37 +66,30 @@ class AnswerActivities:
 
     @activity.defn
     async def send_answers(self) -> int:
-        """How many were handed over. A server that can't take them now gets them in the mailbox's next run."""
-        for number in range(MOST_AT_ONCE):
-            due = await self._answers.claim(ActivityClock().now())
-            if due is None or not await self._hand_over(due):
-                return number
-        return MOST_AT_ONCE
+        """How many were handed over. The others are tried in the mailbox's next run, after those that never were."""
+        begun, handed_over = ActivityClock().now(), 0
+        for _ in range(MOST_AT_ONCE):
+            due = await self._answers.claim(begun)
+            if due is None:
+                break
+            try:
+                handed_over += await self._hand_over(due)
+            except TransportFailure:
+                break  # the next ones would fare no better
+        return handed_over
 
     async def _hand_over(self, due: DueAnswer) -> bool:
         token = due.claimed.token
         try:
             post = await self._post_office.answer_post(due.template, due.account, due.replied_to)
-            async with post.in_use(TURN):
-                answer = await _delivered(post, due.claimed)
-        except SerienmailError:
+            answer = await deliver_in_turn(post, due.claimed, TURN)
+        except SerienmailError as error:
             await self._answers.give_back(token)
+            if isinstance(error, TransportFailure):
+                raise
             return False
         if answer.verdict is Verdict.DEFERRED:
             await self._answers.give_back(token)
             return False
         await self._answers.record(token, answer.verdict)
         return True
-
-
-async def _delivered(post: Post, claimed: Claimed) -> Answer:
-    """When it is its turn among the mass mails of the account."""
-    try:
-        async with asyncio.timeout(SLOT_WITHIN):
-            await post.slots.take(TURN)
-    except TimeoutError:
-        raise ServerUnreachable("all connections of the account are in use; it will be tried again.") from None
-    try:
-        return await post.deliver(claimed)
-    finally:
-        post.slots.give_back()

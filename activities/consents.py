@@ -1,6 +1,5 @@
 """Sending one request for consent, at most once."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,14 +8,13 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.clock import ActivityClock
+from activities.one_mail import deliver_in_turn
 from activities.sending import Post
-from serienmail.domain.delivery import Answer, Claimed, Verdict
-from serienmail.domain.errors import SerienmailError, ServerUnreachable
+from serienmail.domain.delivery import Claimed, Verdict
+from serienmail.domain.errors import SerienmailError
 
 TURN = "requests for consent"
-"""They take turns with mass mails as if they were one."""
-SLOT_WITHIN = 10.0
-"""Seconds."""
+"""Whose turn it is among mass mails."""
 
 
 class DueRequest(Protocol):
@@ -83,8 +81,7 @@ class ConsentActivities:
             return "handed over before, or expired"
         try:
             post = await self._post_office.consent_post(due.template, due.account)
-            async with post.in_use(TURN):
-                answer = await self._deliver(post, due.claimed)
+            answer = await deliver_in_turn(post, due.claimed, TURN)
         except SerienmailError:
             await self._requests.give_back(request.number)
             raise
@@ -93,15 +90,3 @@ class ConsentActivities:
             raise ApplicationError("the mail server said 'later'; tried again by itself.", type="Deferred")
         await self._requests.record(request.number, answer.verdict)
         return answer.verdict
-
-    async def _deliver(self, post: Post, claimed: Claimed) -> Answer:
-        """When it is its turn among the mass mails of the account."""
-        try:
-            async with asyncio.timeout(SLOT_WITHIN):
-                await post.slots.take(TURN)
-        except TimeoutError:
-            raise ServerUnreachable("all connections of the account are in use; it will be tried again.") from None
-        try:
-            return await post.deliver(claimed)
-        finally:
-            post.slots.give_back()

@@ -72,10 +72,13 @@ class AnswerStore:
     async def claim(self, now: datetime) -> DueAnswer | None:
         """The committed right to hand the next one over; None if none is due, or it was enough for a day.
 
+        One that was tried at this very time isn't due: a run that says when it began tries each once.
+
         One that nobody ever told the end of stays handed over: it may have gone, and none goes twice.
         """
         async with self._database.write() as connection:
-            today = select(func.count()).where(automatic_answer.c.claimed_at > now - timedelta(days=1))
+            out = automatic_answer.c.state != DeliveryState.PENDING
+            today = select(func.count()).where(out, automatic_answer.c.claimed_at > now - timedelta(days=1))
             if (await connection.execute(today)).scalar_one() >= self._a_day:
                 return None
             row = (await connection.execute(_next(now))).mappings().one_or_none()
@@ -100,8 +103,8 @@ class AnswerStore:
         return DueAnswer(claimed, row["answer_template"], row["answer_account"], row["replied_to"])
 
     async def give_back(self, token: str) -> None:
-        """Nothing was handed over, or the server said "later"."""
-        await self._becomes(token, {"state": DeliveryState.PENDING, "token": None, "claimed_at": None})
+        """Nothing was handed over, or the server said "later"; those that weren't tried since come first."""
+        await self._becomes(token, {"state": DeliveryState.PENDING, "token": None})
 
     async def record(self, token: str, verdict: Verdict) -> None:
         """Keep what became of it, and nothing of what was answered."""
@@ -122,7 +125,7 @@ def _answered(ref: MailRef) -> Select[Any]:
 
 
 def _next(now: datetime) -> Select[Any]:
-    """The oldest that is worth it, with its contact and our mail, if the contact still has the address.
+    """The oldest that is worth it, after those never tried; with its contact and our mail, if it still has the address.
 
     Who opted out of mass mail is answered all the same: they asked. Any other suppression forbids it.
     """
@@ -142,7 +145,8 @@ def _next(now: datetime) -> Select[Any]:
         .join(mass_mail, mass_mail.c.id == delivery.c.mass_mail_id)
         .where(automatic_answer.c.state == DeliveryState.PENDING, automatic_answer.c.asked_at > now - WORTH_IT)
         .where(or_(suppressed.is_(None), suppressed == SuppressionReason.UNSUBSCRIBED))
-        .order_by(automatic_answer.c.asked_at)
+        .where(or_(automatic_answer.c.claimed_at.is_(None), automatic_answer.c.claimed_at < now))
+        .order_by(automatic_answer.c.claimed_at.nulls_first(), automatic_answer.c.asked_at)
         .limit(1)
         .with_for_update(of=automatic_answer, skip_locked=True)
     )  # fmt: skip

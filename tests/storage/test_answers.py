@@ -92,6 +92,15 @@ async def test_what_was_given_back_is_claimed_again_while_it_is_worth_it(answers
     assert await answers.claim(NOON + WORTH_IT) is None
 
 
+async def test_one_that_cannot_go_is_tried_once_in_a_run_so_that_the_others_get_theirs(answers: AnswerStore) -> None:
+    await answers.ask([a_reply()])
+    due = await answers.claim(NOON)
+    assert due
+    await answers.give_back(due.claimed.token)
+    assert await answers.claim(NOON) is None
+    assert await answers.claim(NOON + timedelta(minutes=1))
+
+
 async def test_no_more_than_so_many_go_in_a_day(database: Database, answers: AnswerStore) -> None:
     await answers.ask([a_reply()])
     assert await AnswerStore(database, [], a_day=0).claim(NOON) is None
