@@ -1,6 +1,5 @@
 """The embedded inbox: a mail server on this machine that delivers everything into one Maildir."""
 
-import asyncio
 import itertools
 import os
 import time
@@ -9,13 +8,11 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from serienmail.domain.errors import EnvironmentFault
+from serienmail.mailing.mail_server import MailServer
 
-_HOST = "127.0.0.1"
 _ENVELOPE_HEADER = b"Delivered-To: "
 
 
@@ -32,46 +29,12 @@ class ReceivedMail:
         return message_from_bytes(self.path.read_bytes(), policy=policy.default)
 
 
-class Inbox:
+class Inbox(MailServer):
     """Accepts mail for everybody on the loopback interface and keeps it in ``folder``, across restarts."""
 
     def __init__(self, folder: Path, port: int) -> None:
+        super().__init__(_Maildir(folder), "127.0.0.1", port, "the inbox")
         self._folder = folder
-        self._port = port
-        self._server: asyncio.Server | None = None
-        self._sessions: WeakSet[SMTP] = WeakSet()
-
-    async def start(self) -> None:
-        """Listen in the running event loop; EnvironmentFault if the port is taken."""
-        maildir = _Maildir(self._folder)
-        loop = asyncio.get_running_loop()
-
-        def session() -> SMTP:
-            # A fixed host name: the default asks the name service for each connection.
-            server = SMTP(maildir, enable_SMTPUTF8=True, hostname="localhost", loop=loop)
-            self._sessions.add(server)
-            return server
-
-        try:
-            self._server = await loop.create_server(session, _HOST, self._port)
-        except OSError:
-            raise EnvironmentFault(f"port {self._port} for the inbox is in use; stop what uses it.") from None
-
-    async def stop(self) -> None:
-        """Stop listening and hang up on everybody; the mails stay."""
-        if self._server is None:
-            return
-        self._server.close()
-        for session in self._sessions:
-            if session.transport:
-                session.transport.close()
-        await self._server.wait_closed()
-        await asyncio.sleep(0)  # the sessions learn of it in the loop's next round
-
-    @property
-    def port(self) -> int:
-        """The port it listens on; with 0 the system chooses one."""
-        return int(self._server.sockets[0].getsockname()[1]) if self._server else self._port
 
     def messages(self) -> Iterator[ReceivedMail]:
         """All mails, in the order of their arrival."""

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
-from weakref import WeakSet
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -18,6 +17,7 @@ from serienmail.domain.feedback import Feedback
 from serienmail.mailing.bounces import feedback
 from serienmail.mailing.correlation import find_mail
 from serienmail.mailing.links import Links
+from serienmail.mailing.mail_server import MailServer
 from serienmail.settings import Settings, load_settings
 from serienmail.storage.database import Database
 from serienmail.storage.feedback import FeedbackStore
@@ -74,61 +74,20 @@ class BounceHandler:
         return "\r\n".join([answer] * len(envelope.rcpt_tos)) if isinstance(server, LMTP) else answer  # RFC 2033 4.2
 
 
-class Listener:
+class Listener(MailServer):
     """Listens for SMTP, or for LMTP from a mail server in front. With port 0 the system chooses one."""
 
     def __init__(self, handler: BounceHandler, host: str, port: int, *, lmtp: bool = False) -> None:
-        self._handler = handler
-        self._host, self._port = host, port
-        self.kind = LMTP if lmtp else SMTP
-        self._server: asyncio.Server | None = None
-        self._sessions: WeakSet[SMTP] = WeakSet()
-
-    async def start(self) -> None:
-        """Listen in the running event loop; EnvironmentFault if the port is taken."""
-        try:
-            self._server = await asyncio.get_running_loop().create_server(self._session, self._host, self._port)
-        except OSError:
-            raise EnvironmentFault(f"port {self._port} for bounces can't be used; stop what uses it.") from None
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.sockets[0].getsockname()[1]) if self._server else self._port
-
-    async def stop(self) -> None:
-        """Stop listening and hang up: what wasn't answered comes again."""
-        if self._server is None:
-            return
-        self._server.close()
-        for session in self._sessions:
-            if session.transport:
-                session.transport.close()
-        await self._server.wait_closed()
-        await asyncio.sleep(0)  # the sessions learn of it in the loop's next round
-
-    def _session(self) -> asyncio.Protocol:
-        if sum(session.transport is not None for session in self._sessions) >= MOST_CONNECTIONS:
-            return _Busy()
-        session = self.kind(
-            self._handler,
+        super().__init__(
+            handler,
+            host,
+            port,
+            "bounces",
+            kind=LMTP if lmtp else SMTP,
+            most_connections=MOST_CONNECTIONS,
             data_size_limit=MOST_BYTES,
-            enable_SMTPUTF8=True,
-            hostname="localhost",  # else the name service is asked for each connection
             timeout=_PATIENCE,
-            loop=asyncio.get_running_loop(),
         )
-        self._sessions.add(session)
-        return session
-
-
-class _Busy(asyncio.Protocol):
-    """Asks a client to come again."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(b"421 4.3.2 too many connections, please come again\r\n")
-        transport.close()
 
 
 async def serve(settings: Settings, host: str, port: int, *, lmtp: bool) -> None:
