@@ -220,7 +220,8 @@ class MassMailWorkflow:
         try:
             while not asked.deleted and not (none_is_new() and all(task.done() for task in started)):
                 for stage in asked.used_stages[follow_ups + 1 :]:
-                    started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
+                    if all(said.stage != stage.number for said in asked.doubts):  # else a word has it sent
+                        started.append(asyncio.create_task(self._stoppable(stage, self._follow_up)))
                     follow_ups += 1
                 while asked.doubts:
                     started.append(asyncio.create_task(self._resolve(asked.doubts.pop(0))))
@@ -245,8 +246,11 @@ class MassMailWorkflow:
         asked = Resolving(StageKey(self._campaign.order.id, said.stage), said.outcome, said.recipients)
         if not await workflow.execute_activity_method(StageActivities.resolve_doubts, asked, **options.short()):
             self._campaign.refuse(said, NOT_IN_DOUBT, workflow.now())
+        stage = self._campaign.stages[said.stage]
         if said.outcome is Resolution.RESEND:
-            await self._stoppable(self._campaign.stages[said.stage], self._deliver)
+            if stage.phase is Phase.OVER:  # again: who got none was sent to since the word was given
+                self._campaign.enter(stage, Phase.SENDING)
+            await self._stoppable(stage, self._deliver)
 
     async def _deliver(self, stage: StageRun) -> None:
         """Run the stage's own workflow, under a new epoch."""
@@ -280,6 +284,8 @@ class MassMailWorkflow:
         """Follow up; then finished by itself if everybody got it, else by hand; send again as often as wanted."""
         asked = self._campaign
         while not asked.deleted:
+            if asked.again_asked:
+                await self._send_to_the_rest()
             await self._follow_ups()
             at_the_end = await self._state_at_the_end()
             if asked.deleted or not all(stage.phase.is_ended for stage in asked.used_stages):
@@ -290,12 +296,8 @@ class MassMailWorkflow:
             await workflow.wait_condition(
                 lambda: asked.finish_asked or asked.again_asked or asked.deleted or bool(asked.doubts)
             )
-            if asked.doubts:
-                continue
             if asked.finish_asked:
                 return
-            if asked.again_asked:
-                await self._send_to_the_rest()
         self._campaign.end(MassMailState.DELETED, "")
 
     async def _state_at_the_end(self) -> tuple[MassMailState, str]:

@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import update
 from temporalio.service import RPCError
 
-from serienmail.domain.commands import Resolution
+from serienmail.domain.commands import Resolution, Resolve, SendAgain
 from serienmail.domain.errors import CommandRefused
 from serienmail.domain.mass_mail import InDoubt
 from serienmail.domain.states import MassMailState
 from serienmail.domain.status import Status
 from serienmail.storage.tables import delivery
+from tests.builders import a_contact
 from tests.mailing.smtp_server import HANG_UP
 from tests.workflows.slow_server import SlowServer
 from tests.world import DAY, OWNER, World, everybody, follow_up
@@ -112,3 +113,39 @@ async def test_a_restored_database_stops_the_stage_until_somebody_accepts_it(wor
     await world.mails.restart("restored", by=OWNER)
     assert (await world.mails.wait("restored")).state is MassMailState.FINISHED_AUTOMATICALLY
     assert server.recipients() == everybody(3)
+
+
+async def a_follow_up_in_doubt(world: World, server: SlowServer, mass_mail_id: str) -> None:
+    """Two have got the mass mail, and whether they got its follow-up nobody knows; a third may have it only now."""
+    server.go_on()
+    await world.services.contacts.save([a_contact(1), a_contact(2), a_contact(3, opt_in=False)])
+    await world.start(mass_mail_id, due=None, account="slow", follow_ups=(follow_up(1),))
+    await world.until(mass_mail_id, MassMailState.FOLLOWING_UP)
+    server.answers["dot"] = HANG_UP
+    await world.skip(mass_mail_id, DAY)
+    await world.until(mass_mail_id, MassMailState.INCOMPLETE_WITH_ERRORS)
+    assert await world.states(mass_mail_id) == [{"sent": 2, "excluded": 1}, {"unknown": 2}]
+    del server.answers["dot"]
+    await world.services.contacts.save([a_contact(3)])
+
+
+async def test_a_follow_up_is_sent_again_on_somebodys_word_by_one_start_alone(world: World, server: SlowServer) -> None:
+    await a_follow_up_in_doubt(world, server, "word")
+    await world.mails.resolve("word", OWNER, Resolution.RESEND, stage=1)
+    await world.until("word", MassMailState.INCOMPLETE)
+    assert await world.states("word") == [{"sent": 2, "excluded": 1}, {"sent": 2}]
+    with pytest.raises(RPCError, match="not found"):
+        await world.delivery_of_follow_up("word", 1, epoch=4).describe()
+
+
+async def test_a_word_about_a_follow_up_given_while_the_mass_mail_is_sent_again_is_kept(
+    world: World, server: SlowServer
+) -> None:
+    await a_follow_up_in_doubt(world, server, "both")
+    await world.rest()  # so that both commands meet in one step of the workflow
+    workflow = world.workflow("both")
+    await workflow.signal("send_again", SendAgain(by=OWNER))
+    await workflow.signal("resolve", Resolve(by=OWNER, outcome=Resolution.RESEND, stage=1))
+    await world.work()
+    assert (await world.mails.wait("both")).state is MassMailState.FINISHED_AUTOMATICALLY
+    assert await world.states("both") == [{"sent": 3}, {"sent": 2}]
