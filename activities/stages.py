@@ -12,6 +12,7 @@ from serienmail.domain.commands import Resolution
 from serienmail.domain.delivery import Counts, Plan, StageKey
 from serienmail.domain.doubt import Doubt, Finding
 from serienmail.domain.mass_mail import Audience, InDoubt
+from serienmail.domain.states import DeliveryState
 
 
 class StageLedger(Protocol):
@@ -167,11 +168,15 @@ class StageActivities:
 
     @activity.defn
     async def reopen_stage(self, reopening: Reopening) -> int:
-        """Make those due again who were excluded, failed or rejected and may be mailed now; how many."""
+        """Make those due again who were excluded, failed or rejected and may be mailed now; how many are due.
+
+        Not how many this try reopened: an earlier one may have done it, and its answer got lost.
+        """
         asked = reopening
-        return await self._ledger.reopen(
+        await self._ledger.reopen(
             asked.key, asked.opted_in_only, audience=asked.audience, of=asked.of, without_replied=asked.without_replied
         )
+        return (await self._ledger.counts(asked.key)).of(DeliveryState.PENDING)
 
     @activity.defn
     async def count_stage(self, key: StageKey) -> Counts:

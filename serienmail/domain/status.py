@@ -76,10 +76,7 @@ _FIRST = {
 
 def state_at_the_end(stages: Mapping[int, Counts]) -> tuple[MassMailState, str]:
     """How it ends when nothing is due any more, with the reason in words (product.md, States and R8)."""
-    errors = {
-        state.value: sum(counts.of(state) for counts in stages.values())
-        for state in (DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryState.UNKNOWN)
-    }
+    errors = {state: sum(counts.of(state) for counts in stages.values()) for state in _ERROR_WORDS}
     if any(errors.values()):
         words = ", ".join(f"{n} {_ERROR_WORDS[state]}" for state, n in errors.items() if n)
         return MassMailState.INCOMPLETE_WITH_ERRORS, words
@@ -92,4 +89,9 @@ def state_at_the_end(stages: Mapping[int, Counts]) -> tuple[MassMailState, str]:
     return MassMailState.FINISHED_AUTOMATICALLY, ""
 
 
-_ERROR_WORDS = {"rejected": "rejected by their servers", "failed": "failed", "unknown": "in doubt"}
+_ERROR_WORDS = {
+    DeliveryState.REJECTED: "rejected by their servers",
+    DeliveryState.FAILED: "failed",
+    DeliveryState.UNKNOWN: "in doubt",
+    DeliveryState.PENDING: "still due",  # a workflow that was ended by force may leave some; they can be sent again
+}

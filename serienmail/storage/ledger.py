@@ -127,9 +127,15 @@ class Ledger:
             return await count_stage(connection, key)
 
     async def cancel(self, key: StageKey) -> int:
-        """Cancel what is still due, for a deleted mass mail; how many. Who was ever in doubt is in doubt again."""
+        """Cancel what is still due, for a deleted mass mail; how many. Who was ever in doubt is in doubt again.
+
+        What a worker that died had in hand is in doubt now: no plan will settle it any more.
+        """
+        in_hand = and_(rows_of(key), delivery.c.state == DeliveryState.HANDING_OVER)
+        due = and_(rows_of(key), delivery.c.state.in_(OPEN_STATES))
         async with self._database.write() as connection:
-            due = and_(rows_of(key), delivery.c.state.in_(OPEN_STATES))
+            doubt = update(delivery).where(in_hand).values(state=DeliveryState.UNKNOWN, doubted=True)
+            await connection.execute(doubt)
             cancelled = update(delivery).where(due).values(state=ended_as(DeliveryState.CANCELLED))
             return (await connection.execute(cancelled)).rowcount
 

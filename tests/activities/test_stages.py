@@ -1,4 +1,4 @@
-"""Planning asks the mail server's own record about mails in doubt first."""
+"""Planning asks the mail server's own record about mails in doubt first; a step tried twice is as good as once."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,11 +6,12 @@ from datetime import datetime
 
 from temporalio.testing import ActivityEnvironment
 
-from activities.stages import PlanRequest, StageActivities
+from activities.stages import PlanRequest, Reopening, StageActivities
 from serienmail.domain.delivery import HAND_OVER_LIMIT, Plan, SliceRange
 from serienmail.domain.doubt import TRACED_AFTER, Finding
+from serienmail.storage.contacts import ContactStore
 from serienmail.storage.database import Database
-from tests.builders import KEY, NOON, a_job, an_open_stage, claim, states
+from tests.builders import KEY, NOON, a_contact, a_job, an_open_stage, claim, states
 
 
 class FakeEvidence:
@@ -55,3 +56,12 @@ async def test_without_a_record_nobody_is_asked_and_it_waits(database: Database)
     plan = await planned(database, evidence, "main")
     assert evidence.asked == []
     assert plan.wake_at == NOON + HAND_OVER_LIMIT
+
+
+async def test_a_second_try_to_send_again_after_a_lost_answer_has_the_same_answer(database: Database) -> None:
+    """Else a worker killed after the commit would leave its follow-up's mails due, and nobody would send them."""
+    ledger = await an_open_stage(database, [a_contact(1, opt_in=False)])
+    await ContactStore(database).save([a_contact(1)])
+    activities = StageActivities(ledger, FakeEvidence(Finding.UNCLEAR))
+    tries = [await activities.reopen_stage(Reopening(KEY, opted_in_only=True)) for _ in range(2)]
+    assert tries == [1, 1]

@@ -54,6 +54,7 @@ def test_a_mass_mails_state_follows_from_its_stages(phases: list[Phase], state: 
             "1 rejected by their servers, 3 failed",
         ),
         ({0: Counts(by_state={"unknown": 4})}, MassMailState.INCOMPLETE_WITH_ERRORS, "4 in doubt"),
+        ({0: Counts(), 1: Counts(by_state={"pending": 2})}, MassMailState.INCOMPLETE_WITH_ERRORS, "2 still due"),
     ],
 )
 def test_how_it_ends_follows_from_the_counts(counts: dict[int, Counts], state: MassMailState, reason: str) -> None:

@@ -166,7 +166,7 @@ async def test_an_opt_out_while_the_mail_is_handed_over_stops_its_next_try(datab
     assert await states(database) == ["excluded:unsubscribed"]
 
 
-async def test_a_cancel_reaches_what_is_still_due_and_leaves_the_rest(database: Database) -> None:
+async def test_a_cancel_reaches_what_is_still_due_and_leaves_what_was_decided(database: Database) -> None:
     ledger = await an_open_stage(database, 5)
     for verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT, Verdict.DEFERRED):
         await answer(ledger, await a_claim(ledger), verdict)
@@ -174,7 +174,16 @@ async def test_a_cancel_reaches_what_is_still_due_and_leaves_the_rest(database: 
     async with database.write() as connection:
         await connection.exec_driver_sql("UPDATE delivery SET doubted = true WHERE seq = 5")
     assert await ledger.cancel(KEY) == 2
-    assert await states(database) == ["sent", "unknown", "cancelled", "handing_over", "unknown"]
+    assert await states(database) == ["sent", "unknown", "cancelled", "unknown", "unknown"]
+
+
+async def test_what_a_dead_worker_had_in_hand_is_in_doubt_when_its_mass_mail_is_deleted(database: Database) -> None:
+    ledger = await an_open_stage(database, 2)
+    dead, late = await a_claim(ledger), await a_claim(ledger)
+    await ledger.cancel(KEY)
+    await answer(ledger, late, Verdict.ACCEPTED)  # its worker only stood still
+    await answer(ledger, dead, Verdict.DEFERRED)
+    assert await states(database) == ["unknown", "sent"]
 
 
 @pytest.fixture
