@@ -8,6 +8,7 @@ from serienmail.mailing.replies import Phase, Reply
 from serienmail.mailing.reply_reader import Garbage, ReplyReader, WireReply
 
 _CLOSING = 421
+_GOODBYES = (221, _CLOSING)
 
 
 class Connection(asyncio.Protocol):
@@ -35,6 +36,11 @@ class Connection(asyncio.Protocol):
     def has_reply(self) -> bool:
         """There is one to be read, without waiting."""
         return bool(self._replies)
+
+    @property
+    def says_more(self) -> bool:
+        """It has answered more than it was asked, so that nobody knows which answer is whose."""
+        return any(reply.code not in _GOODBYES for reply in self._replies)
 
     def write(self, phase: Phase, data: bytes) -> None:
         """Hand it to the socket; ServerUnreachable if that is gone."""

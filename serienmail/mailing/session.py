@@ -150,16 +150,18 @@ class Session:
         commands = (*envelope, (Phase.DOT, b"BDAT %d LAST\r\n" % len(message)))
         self._write(Phase.MAIL, b"".join([*(command for _, command in commands), message]))
         replies: list[Reply] = []
+        now = asyncio.get_running_loop().time
+        give_up = now() + self._timeouts.answer
         with suppress(ServerUnreachable):
             for phase, _ in commands:  # a server may keep all answers until it has judged the message
-                replies.append(await self._connection.reply(phase, self._timeouts.answer))
+                replies.append(await self._connection.reply(phase, give_up - now()))
         refusal = next((reply for reply in replies if reply.code >= 400), None)
         if len(replies) < len(commands):
             return refusal or IN_DOUBT
         answer = replies[-1]
         self._clean = refusal is None  # else RFC 3030 2 demands RSET
-        if all(reply.code < 400 for reply in replies[1:]):
-            return answer  # it has the mail, whatever it said of the sender
+        if all(reply.code < 400 for reply in replies[1:]):  # it has the mail, whatever it said of the sender
+            return IN_DOUBT if self._connection.says_more else answer
         if answer.code in _UNKNOWN or (answer is refusal and answer.code == _BAD_SEQUENCE):
             self.close()  # it may be taking the message for commands
             if answer is refusal:

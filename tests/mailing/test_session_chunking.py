@@ -108,6 +108,27 @@ async def test_answers_that_are_kept_until_the_message_is_judged_are_waited_for(
         assert await transport.send(MAIL) == QUEUED
 
 
+async def test_its_answers_together_take_no_longer_than_the_one_to_a_message_may() -> None:
+    slow = [b""] * 300 + [b"250 ok\r\n"]  # more than half of the time each
+    assert await sent_to(ScriptedServer(*CHUNKING, mail=slow, rcpt=slow, dot=slow)) is IN_DOUBT
+
+
+@pytest.mark.parametrize("more", [b"250 2.1.5 ok\r\n", b"550 5.7.1 spam\r\n"], ids=str)
+async def test_a_server_that_answers_more_than_it_was_asked_leaves_doubt_and_is_left(more: bytes) -> None:
+    """The last but one may be the recipient's, and only the last one the message's."""
+    server = ScriptedServer(*CHUNKING, dot=b"250 2.1.5 ok\r\n" + more)
+    async with connected(server) as transport:
+        assert await transport.send(MAIL) is IN_DOUBT
+        server.script = {}
+        assert await transport.send(MAIL) == QUEUED
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("goodbye", [b"421 4.3.2 closing\r\n", b"221 2.0.0 bye\r\n"], ids=str)
+async def test_a_goodbye_after_the_answer_leaves_no_doubt(goodbye: bytes) -> None:
+    assert await sent_to(ScriptedServer(*CHUNKING, dot=b"250 2.0.0 queued\r\n" + goodbye)) == QUEUED
+
+
 async def test_after_its_deadline_a_mail_is_not_written() -> None:
     server = ScriptedServer(*CHUNKING)
     with pytest.raises(ServerUnreachable):
