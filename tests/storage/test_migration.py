@@ -27,10 +27,12 @@ async def test_a_migrated_database_has_exactly_the_tables_of_the_code(database: 
 
 async def test_indexes_have_the_conditions_of_the_code(migrated_sqlite: Path) -> None:
     indexes = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
-    of_the_code = create_engine("sqlite://")
+    of_the_code, of_migrations = create_engine("sqlite://"), create_engine(f"sqlite:///{migrated_sqlite}")
     SQLModel.metadata.create_all(of_the_code)
-    with of_the_code.connect() as code, create_engine(f"sqlite:///{migrated_sqlite}").connect() as migrated:
+    with of_the_code.connect() as code, of_migrations.connect() as migrated:
         assert {row.sql for row in migrated.execute(text(indexes))} == {row.sql for row in code.execute(text(indexes))}
+    for engine in (of_the_code, of_migrations):
+        engine.dispose()
 
 
 async def test_migrating_twice_changes_nothing(database: Database) -> None:
