@@ -81,12 +81,12 @@ class MailBuilder:
         ref = MailRef(claimed.number, claimed.key.stage, claimed.seq)
         recipient = Mailbox.of(claimed.address, display_name(claimed.contact))
         variables = self._variables(claimed, ref)
-        subject = check_one_line("Subject", self.template.subject.render(variables))
+        subject = text_header("Subject", self.template.subject.render(variables))
         bodies = [body.written(variables) for body in self._bodies[claimed.tracked]]
         headers: tuple[bytes, ...] = (
             self._shared_headers,
             mailbox_header("To", recipient),
-            text_header("Subject", subject),
+            subject,
             date_header(int(claimed.dated_at.timestamp())),
             fixed_header("Message-ID", claimed.message_id),
             fixed_header("List-Id", f"<mass-mail-{claimed.number}.{self._sender.domain}>"),

@@ -120,7 +120,8 @@ def fixed_header(name: str, *words: str) -> bytes:
 
 
 def _is_plain(value: str) -> bool:
-    return "=?" not in value and _PLAIN.fullmatch(value) is not None
+    # isascii first: the pattern goes back over all it has read when it comes to an umlaut
+    return value.isascii() and "=?" not in value and _PLAIN.fullmatch(value) is not None
 
 
 def _phrase(name: str) -> list[str]:

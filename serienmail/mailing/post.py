@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from serienmail.domain.delivery import Answer, Claimed, Verdict
@@ -243,8 +244,7 @@ class PostOffice:
 
     def message_id(self, account: str, number: int, stage: int, seq: int) -> str:
         """The Message-ID of this mail, always the same one."""
-        domain = Mailbox.of(self.account(account).from_address).domain
-        return self._links.message_id(MailRef(number, stage, seq), domain)
+        return self._links.message_id(MailRef(number, stage, seq), _domain(self.account(account).from_address))
 
     async def close(self) -> None:
         """End all connections; nothing may be in hand any more."""
@@ -262,6 +262,11 @@ class _Alone:
         """All."""
         limits = self._accounts[account].limits
         return Share(limits, limits.connections or 1)
+
+
+@lru_cache(maxsize=64)  # one for each account; each claimed mail asks
+def _domain(address: str) -> str:
+    return Mailbox.of(address).domain
 
 
 def _which(claimed: Claimed) -> tuple[str, int, int]:

@@ -4,13 +4,18 @@ import re
 from binascii import b2a_qp
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain, groupby
+from operator import itemgetter
 
 from serienmail.domain.errors import TemplateFault
 
 _LONG_LINE = 500
 _PIECES = re.compile(rf"[^>]{{1,{_LONG_LINE}}}>?|>")
-_FULL = 75  # characters of an encoded line that isn't over yet; the soft line break is the 76th
 _HOLE = "\0"
+_SOFT_BREAK = b"=\r\n"
+_NOWHERE = -1
+_KEPT = 1_048_576  # bytes that one run may keep, more or less…
+_KEPT_A_LITERAL = 256  # …of which a literal takes this much in each case, and its whole lines besides
 
 
 def quoted_printable(body: str) -> bytes:
@@ -25,8 +30,6 @@ class Frame:
     """A body with holes, encoded once but for them: the same bytes as ``quoted_printable`` gives for the whole.
 
     literals: the text around the holes, one more than there are holes. order: which filling goes into each hole.
-    Where soft line breaks fall depends on how full its line is where a literal begins, so each is kept for each of
-    the 76 cases, as they come up.
     """
 
     def __init__(self, literals: Sequence[str], order: Sequence[int]) -> None:
@@ -35,7 +38,8 @@ class Frame:
         start = _Literal(f"\n{first}", is_last=not others)  # no hole before it: its lines are whole
         self._column, self._start = start.last_column, start.rest.removeprefix(b"\r\n")
         after = [_Literal(text, is_last=number == len(others)) for number, text in enumerate(others, 1)]
-        self._holes = list(zip(order, after, strict=True))
+        runs = groupby(zip(order, after, strict=True), key=itemgetter(0))
+        self._runs = [(index, _Run([literal for _, literal in run])) for index, run in runs]
 
     def encoded(self, fillings: Sequence[str]) -> bytes | None:
         """With these in the holes; None if one is empty, breaks its line or makes it a long one."""
@@ -43,17 +47,51 @@ class Frame:
             if not (0 < len(text) <= self._room and text.isprintable()):
                 return None
         column, pieces = self._column, [self._start]
-        unchanged = [text.encode() if text.isascii() and "=" not in text else None for text in fillings]
-        for index, literal in self._holes:
-            octets = unchanged[index]
-            if octets is not None and column + len(octets) <= _FULL and not literal.ends_at_once:
-                column += len(octets)
-            else:
-                column, octets = _continued(fillings[index], column, is_last=literal.ends_at_once)
-            pieces.append(octets)
-            column, octets = literal.kept.get(column) or literal.after(column)
-            pieces += octets, literal.rest
+        for index, run in self._runs:
+            column, octets = run.filled(fillings[index], column)
+            pieces += octets, run.rest
         return b"".join(pieces)
+
+
+class _Run:
+    """Holes in a row that take the same filling, each with the literal after it. rest: the last one's.
+
+    Where soft line breaks fall depends on how full the line is where the run begins, and on the filling; on no more
+    than its length if each of its characters takes one column. What stands around such a filling is kept for each
+    case, as it comes up.
+    """
+
+    def __init__(self, literals: Sequence["_Literal"]) -> None:
+        self.rest, literals[-1].rest = literals[-1].rest, b""  # it is the same in each case
+        self._literals = literals
+        self._most_kept = _KEPT // sum(_KEPT_A_LITERAL + len(literal.rest) for literal in literals)
+        self._kept: dict[tuple[int, int], tuple[int, int, list[bytes]]] = {}
+
+    def filled(self, text: str, column: int) -> tuple[int, bytes]:
+        """The run but for its ``rest``, in a line that holds so many characters already; how many it holds then."""
+        if not text.isascii() or "=" in text or text.endswith((" ", ".")):  # those two are encoded at some line ends
+            return self._hole_by_hole(text, column, keep=False)
+        kept = self._kept.get((column, len(text)))
+        if kept is None:
+            return self._hole_by_hole(text, column, keep=True)
+        column, break_at, around = kept
+        octets = text.encode()
+        if break_at != _NOWHERE:
+            octets = octets[:break_at] + _SOFT_BREAK + octets[break_at:]
+        return column, octets.join(around)
+
+    def _hole_by_hole(self, text: str, column: int, *, keep: bool) -> tuple[int, bytes]:
+        case, fillings, around = (column, len(text)), list[bytes](), [b""]
+        for literal in self._literals:
+            column, octets = _continued(text, column, is_last=literal.ends_at_once)
+            fillings.append(octets)
+            column, octets = literal.kept.get(column) or literal.after(column)
+            around.append(octets + literal.rest)
+        filling, *others = fillings
+        same_everywhere = all(other == filling for other in others) and filling.count(_SOFT_BREAK) <= 1
+        if keep and same_everywhere and len(self._kept) < self._most_kept:
+            self._kept[case] = column, filling.find(_SOFT_BREAK), around
+        return column, b"".join(chain.from_iterable(zip(around, [*fillings, b""], strict=True)))
 
 
 class _Literal:

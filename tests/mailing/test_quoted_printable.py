@@ -46,6 +46,25 @@ def test_what_is_encoded_piece_by_piece_has_the_bytes_of_the_whole(case: Case) -
         assert frame.encoded(fillings) in (None, quoted_printable(whole(literals, order, fillings)))
 
 
+@given(filled(), st.lists(st.text("ab .-", min_size=1, max_size=80), min_size=3, max_size=3))
+@example((["Ort ", ": ", "\n"], [0, 0], ["x"]), ["a" * 80] * 3)
+@example((["x" * 75, "x"], [0], ["x"]), ["a"] * 3)
+@example((["", "\n"], [0], ["x"]), ["a"] * 3)
+@example((["x" * 75 + "\n", "\n"], [0], ["x"]), ["aa "] * 3)
+def test_what_was_kept_for_one_filling_serves_another_of_its_length(case: Case, others: list[str]) -> None:
+    literals, order, _ = case
+    frame = Frame(literals, order)
+    for fillings in (["x" * len(other) for other in others], others):
+        assert frame.encoded(fillings) in (None, quoted_printable(whole(literals, order, fillings)))
+
+
+def test_a_case_that_there_is_no_room_to_keep_is_encoded_all_the_same() -> None:
+    literals, order = ["", "\n" + "zwischen\n" * 100_000, ""], [0, 0]
+    frame = Frame(literals, order)
+    for filling in ("Köln", "Ulm", "Ort", "Ulm"):
+        assert frame.encoded([filling]) == quoted_printable(whole(literals, order, [filling]))
+
+
 @given(st.lists(st.text("ab c=ü", min_size=1, max_size=30), min_size=1, max_size=3))
 def test_ordinary_names_go_in_piece_by_piece(fillings: list[str]) -> None:
     order = [0, len(fillings) - 1, 0]
