@@ -28,7 +28,7 @@ _FIRMS = {"firma", "company"}
 
 def salutation(language: str, salutation: str, title: str, first_name: str, last_name: str, company: str) -> str:
     """The first words of the mail, without a comma: "Sehr geehrte Frau Prof. Dr. Kensy". German unless English."""
-    english = language.strip().casefold().startswith("en")
+    english = is_english(language)
     form = _form(salutation)
     academic = _academic(title) or _academic(salutation)
     first, last = _joined(first_name), _joined(_noble(title), last_name)
@@ -48,7 +48,13 @@ def _is_no_person(addressable: bool, first: str, last: str, company: str) -> boo
     return not last or not addressable or last == _joined(company)  # firms are often entered as a last name
 
 
-# A million contacts have a few forms of address and titles between them.
+# A million contacts have a few languages, forms of address and titles between them.
+@lru_cache(maxsize=1024)
+def is_english(language: str) -> bool:
+    """Whether a mail's own words are English for this language; else they are German."""
+    return language.strip().casefold().startswith("en")
+
+
 @lru_cache(maxsize=1024)
 def _form(salutation: str) -> str:
     return _OTHER_DEGREE.sub("", _PROFESSOR_OR_DOCTOR.sub("", salutation)).strip(" .").casefold()

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from serienmail.domain.delivery import Claimed
-from serienmail.domain.salutation import salutation
+from serienmail.domain.salutation import is_english, salutation
 from serienmail.domain.template import Template
 from serienmail.mailing.account import Account
 from serienmail.mailing.body import Body
@@ -89,7 +89,7 @@ class MailBuilder:
             subject,
             date_header(int(claimed.dated_at.timestamp())),
             fixed_header("Message-ID", claimed.message_id),
-            fixed_header("List-Id", f"<mass-mail-{claimed.number}.{self._sender.domain}>"),
+            list_id_header(claimed.number, self._sender.domain),
             fixed_header("List-Unsubscribe", f"<{variables['unsubscribe_url']}>"),
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
         )
@@ -125,7 +125,7 @@ class MailBuilder:
             "contact": claimed.contact,
             "salutation": greeting(claimed.contact),
             "unsubscribe_url": self._links.unsubscribe_url(ref),
-            "unsubscribe_word": _unsubscribe_word(claimed.contact.get("language")),
+            "unsubscribe_word": "Unsubscribe" if is_english(claimed.contact.get("language") or "") else "Abmelden",
         }
         if claimed.tracked:
             variables["pixel_url"] = self._links.pixel_url(ref)
@@ -170,6 +170,12 @@ def date_header(seconds: int) -> bytes:
     return fixed_header("Date", format_datetime(datetime.fromtimestamp(seconds, UTC)))
 
 
+@lru_cache(maxsize=64)  # the same in a whole mass mail
+def list_id_header(number: int, sender_domain: str) -> bytes:
+    """RFC 2919. number: the mass mail's."""
+    return fixed_header("List-Id", f"<mass-mail-{number}.{sender_domain}>")
+
+
 def display_name(contact: Mapping[str, Any]) -> str:
     """What stands beside the address in To."""
     return " ".join(filter(None, (contact.get("first_name"), contact.get("last_name"))))
@@ -177,7 +183,3 @@ def display_name(contact: Mapping[str, Any]) -> str:
 
 def _most_encoded(bodies: str) -> int:
     return _MOST_ENCODED * len(bodies.encode("utf-8", "replace"))
-
-
-def _unsubscribe_word(language: str | None) -> str:
-    return "Unsubscribe" if (language or "").strip().casefold().startswith("en") else "Abmelden"

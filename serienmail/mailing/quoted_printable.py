@@ -68,7 +68,7 @@ class _Run:
         self._kept: dict[tuple[int, int], tuple[int, int, list[bytes]]] = {}
 
     def filled(self, text: str, column: int) -> tuple[int, bytes]:
-        """The run but for its ``rest``, in a line that holds so many characters already; how many it holds then."""
+        """In a line that holds so many characters already: how many it holds then, and the run but for its ``rest``."""
         if not text.isascii() or "=" in text or text.endswith((" ", ".")):  # those two are encoded at some line ends
             return self._hole_by_hole(text, column, keep=False)
         kept = self._kept.get((column, len(text)))
