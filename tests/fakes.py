@@ -19,7 +19,7 @@ from serienmail.mailing.message import Mail
 from serienmail.mailing.replies import InDoubt, Phase, Reply
 from serienmail.mailing.slots import Slots
 from serienmail.storage.database import Database
-from serienmail.storage.steps import Updates
+from serienmail.storage.steps import Writes
 
 KEY = StageKey("autumn", 0)
 DATED = datetime(2026, 11, 22, tzinfo=UTC)
@@ -214,9 +214,9 @@ class Faulty(Database):
             async with super().write(by_key=by_key) as connection:
                 yield connection
 
-    async def write_in_one_step(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+    async def write_in_one_step(self, writes: Writes) -> frozenset[str]:
         with self._trouble():
-            return await super().write_in_one_step(updates, given)
+            return await super().write_in_one_step(writes)
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:

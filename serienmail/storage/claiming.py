@@ -11,11 +11,13 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Subquery,
     Text,
     Update,
     and_,
     bindparam,
     case,
+    exists,
     false,
     func,
     not_,
@@ -32,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.shaping import NotNow
 from serienmail.domain.states import DeliveryState
-from serienmail.storage.given import as_given, as_text, given_rows
+from serienmail.storage.given import Given, OneRow, Rows, RowsUpdate, as_text, given_rows
 from serienmail.storage.loading import merge_fields
 from serienmail.storage.rows import same_row, stage_row, suppression_of
 from serienmail.storage.second_look import look_again
@@ -56,11 +58,11 @@ class Claims:
 
     def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        self.statement = _take_as_read(is_sqlite)
+        self.update = RowsUpdate(_take_as_read(is_sqlite), _WANTED, delivery.c.token, is_sqlite)
 
-    def given(self, wanted: Sequence[Wanted]) -> dict[str, str]:
-        """The statement's parameter. It returns the tokens of those that are claimed; others need ``claim``."""
-        return {_WANTED: as_given(_values(each, self._is_sqlite) for each in wanted)}
+    def given(self, wanted: Sequence[Wanted]) -> Rows:
+        """The update's rows. It returns the tokens of those that are claimed; others need ``claim``."""
+        return [_values(each, self._is_sqlite) for each in wanted]
 
     async def claim(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
         """In one statement all rows that are still as they were read; the others are looked at again."""
@@ -89,7 +91,7 @@ class Claims:
     async def _as_read(self, connection: AsyncConnection, wanted: Sequence[Wanted]) -> Answers:
         if not wanted:
             return {}
-        taken = frozenset((await connection.execute(self.statement, self.given(wanted))).scalars())
+        taken = await self.update.write(connection, self.given(wanted))
         return {each.token: claimed_as_read(each) for each in wanted if each.token in taken}
 
 
@@ -173,10 +175,50 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
 }
 
 
-def _is_due(row: FromClause, wanted: FromClause) -> ColumnElement[bool]:
-    """As ``is_due``, in a form that no index fits: rows are looked up by their key."""
+def _take_as_read(is_sqlite: bool) -> Update:
+    """Compare-and-set: the stage is open for this epoch, nobody has the row, and neither its contact nor its consent
+    has changed since it was read.
+    """
+    if is_sqlite:  # nobody else writes meanwhile
+        wanted = OneRow(_COLUMNS)
+        its_own = and_(stage.c.mass_mail_id == delivery.c.mass_mail_id, stage.c.number == delivery.c.stage)
+        its_own = and_(its_own, mass_mail.c.id == delivery.c.mass_mail_id, contact.c.id == delivery.c.contact_id)
+        its_own = and_(its_own, stage.c.open, stage.c.epoch == wanted.c.epoch)
+        free = exists().where(its_own, *_is_as_read(delivery, wanted))
+        address = select(contact.c.email).where(contact.c.id == delivery.c.contact_id).scalar_subquery()
+        return _claim(wanted, address).where(same_row(delivery, wanted), free)
+    locked = _locked(given_rows(_WANTED, _COLUMNS, is_sqlite))
+    return _claim(locked, locked.c.email).where(same_row(delivery, locked))
+
+
+def _is_as_read(row: FromClause, wanted: Given) -> list[ColumnElement[bool]]:
     deferred = (row.c.state == DeliveryState.DEFERRED, row.c.next_try_at <= wanted.c.now)
-    return case((row.c.state == DeliveryState.PENDING, true()), deferred, else_=false())
+    # as ``is_due``, in a form that no index fits: rows are looked up by their key
+    is_due = case((row.c.state == DeliveryState.PENDING, true()), deferred, else_=false())
+    return [
+        is_due,
+        row.c.attempts == wanted.c.attempts,
+        contact.c.imported_at == wanted.c.imported_at,
+        contact.c.address_key == row.c.address_key,
+        or_(contact.c.opt_in, not_(wanted.c.opted_in_only)),
+        suppression_of(contact.c.address_key, mass_mail.c.topic).is_(null()),
+    ]
+
+
+def _locked(wanted: FromClause) -> Subquery:
+    """The rows that are as they were read, with their contacts' addresses; nobody else writes them from here on."""
+    row = delivery.alias("row")
+    open_stage = _open_stages(wanted)
+    its_stage = and_(open_stage.c.mass_mail_id == wanted.c.mass_mail_id, open_stage.c.number == wanted.c.stage)
+    rows = wanted.join(open_stage, and_(its_stage, open_stage.c.epoch == wanted.c.epoch))
+    rows = rows.join(row, same_row(wanted, row)).join(mass_mail, mass_mail.c.id == row.c.mass_mail_id)
+    return (
+        select(*wanted.c, contact.c.email)
+        .select_from(rows.join(contact, contact.c.id == row.c.contact_id))
+        .where(*_is_as_read(row, wanted))
+        .with_for_update(of=row, skip_locked=True)
+        .subquery("free")
+    )
 
 
 def _open_stages(wanted: FromClause) -> CTE:
@@ -186,34 +228,14 @@ def _open_stages(wanted: FromClause) -> CTE:
     return select(*key, stage.c.epoch).where(stage.c.open, theirs).order_by(*key).with_for_update(read=True).cte()
 
 
-def _take_as_read(is_sqlite: bool) -> Update:
-    """Compare-and-set: the stage is open for this epoch, nobody has the row, and neither its contact nor its consent
-    has changed since it was read.
-    """
-    wanted, row = given_rows(_WANTED, _COLUMNS, is_sqlite), delivery.alias("row")
-    open_stage = _open_stages(wanted)
-    its_stage = and_(open_stage.c.mass_mail_id == wanted.c.mass_mail_id, open_stage.c.number == wanted.c.stage)
-    rows = wanted.join(open_stage, and_(its_stage, open_stage.c.epoch == wanted.c.epoch))
-    rows = rows.join(row, same_row(wanted, row)).join(mass_mail, mass_mail.c.id == row.c.mass_mail_id)
-    free = (
-        select(*wanted.c, contact.c.email)
-        .select_from(rows.join(contact, contact.c.id == row.c.contact_id))
-        .where(_is_due(row, wanted), row.c.attempts == wanted.c.attempts)
-        .where(contact.c.imported_at == wanted.c.imported_at, contact.c.address_key == row.c.address_key)
-        .where(or_(contact.c.opt_in, not_(wanted.c.opted_in_only)))
-        .where(suppression_of(row.c.address_key, mass_mail.c.topic).is_(null()))
-        .with_for_update(of=row, skip_locked=True)
-        .subquery("free")
-    )
+def _claim(wanted: Given, address: Any) -> Update:
     written = ("token", "epoch", "template", "tracked", "message_id", "dated_at")
     return (
         update(delivery)
-        .where(same_row(delivery, free))
-        .values({name: free.c[name] for name in written})
+        .values({name: wanted.c[name] for name in written})
         .values(state=DeliveryState.HANDING_OVER, attempts=delivery.c.attempts + 1, next_try_at=None, reply="")
-        .values(handed_over_at=free.c.now, address=free.c.email)
-        .values(data_of=free.c.imported_at, data_changed=or_(delivery.c.data_changed, _changed(free.c.imported_at)))
-        .returning(delivery.c.token)
+        .values(handed_over_at=wanted.c.now, address=address)
+        .values(data_of=wanted.c.imported_at, data_changed=or_(delivery.c.data_changed, _changed(wanted.c.imported_at)))
     )
 
 

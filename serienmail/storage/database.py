@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from serienmail.domain.errors import DatabaseAway
-from serienmail.storage.steps import PRAGMAS, PostgresqlSteps, SqliteSteps, Steps, Updates
+from serienmail.storage.steps import PRAGMAS, PostgresqlSteps, SqliteSteps, Steps, Writes
 
 
 class Database:
@@ -47,12 +47,12 @@ class Database:
         async with _reachable(self._by_key if by_key else self._writing) as connection:
             yield connection
 
-    async def write_in_one_step(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+    async def write_in_one_step(self, writes: Writes) -> frozenset[str]:
         """What these updates returned, a text for each row, in a transaction of their own; rows by their keys.
 
-        given: the parameters of all of them. DatabaseAway: nobody knows whether it was committed.
+        DatabaseAway: nobody knows whether it was committed.
         """
-        return await self._steps.take(updates, given)
+        return await self._steps.take(writes)
 
     async def close(self) -> None:
         """Give all connections back; those in use when they aren't any more."""

@@ -1,14 +1,19 @@
-"""Many rows given to a statement as one parameter, so that its text is the same for one as for hundreds."""
+"""Many rows given to a statement whose text is the same for one as for hundreds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json  # a third of what json takes
-from sqlalchemy import FromClause, bindparam, cast, column, func, select
+from sqlalchemy import Column, FromClause, Update, bindparam, cast, column, func, literal_column, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import WriteableColumnCollection
 from sqlalchemy.types import TypeEngine
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def given_rows(parameter: str, columns: Mapping[str, TypeEngine[Any]], is_sqlite: bool) -> FromClause:
@@ -21,6 +26,44 @@ def given_rows(parameter: str, columns: Mapping[str, TypeEngine[Any]], is_sqlite
     records = func.jsonb_to_recordset(cast(bindparam(parameter), JSONB))
     typed = (column(name, kind) for name, kind in columns.items())
     return records.table_valued(*typed).render_derived(name=parameter, with_types=True)
+
+
+class OneRow:
+    """A given row on SQLite: its columns are the statement's parameters. Times in it are texts, as in JSON."""
+
+    def __init__(self, columns: Mapping[str, TypeEngine[Any]]) -> None:
+        self.c = WriteableColumnCollection[str, Any]()
+        for name, kind in columns.items():
+            self.c.add(literal_column(f":{name}", kind), name)
+
+
+Given = FromClause | OneRow
+"""What a ``RowsUpdate`` is given: a table of rows on PostgreSQL, one row on SQLite."""
+
+
+class RowsUpdate:
+    """An update by given rows. PostgreSQL takes them all as one parameter. SQLite takes one after the other: to read
+    a row from JSON costs it more than to write one.
+    """
+
+    def __init__(self, update: Update, parameter: str, returns: Column[str], is_sqlite: bool) -> None:
+        """returns: a column of what is written; it has the same value in the given row."""
+        self.returning = update.returning(returns)
+        self.parameter = parameter
+        self.returns = returns.name
+        self.text, self.text_returning = (_text(update), _text(self.returning)) if is_sqlite else ("", "")
+
+    async def write(self, connection: AsyncConnection, rows: Rows) -> frozenset[str]:
+        """What it returned."""
+        if not self.text:
+            return frozenset((await connection.execute(self.returning, {self.parameter: as_given(rows)})).scalars())
+        written = [await connection.exec_driver_sql(self.text_returning, dict(row)) for row in rows]
+        return frozenset(value for each in written for value in each.scalars())
+
+
+def _text(update: Update) -> str:
+    """With its constants in it: each parameter costs, for each row."""
+    return str(update.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
 
 
 def as_given(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -26,7 +26,7 @@ from serienmail.domain.delivery import Outcome
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import Suppression, SuppressionReason
-from serienmail.storage.given import as_given, as_text, given_rows
+from serienmail.storage.given import OneRow, Rows, RowsUpdate, as_text, given_rows
 from serienmail.storage.rows import rows_of, same_row
 from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import UtcDateTime, delivery, event
@@ -37,19 +37,19 @@ class Outcomes:
 
     def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        self.statement = _record_in_hand(is_sqlite)
+        self.update = RowsUpdate(_record_in_hand(is_sqlite), _OUTCOMES, delivery.c.token, is_sqlite)
 
-    def given(self, outcomes: Sequence[Outcome]) -> dict[str, str]:
-        """The statement's parameter. It returns the tokens of those that count; others need ``record``."""
+    def given(self, outcomes: Sequence[Outcome]) -> Rows:
+        """The update's rows. It returns the tokens of those that count; others need ``record``."""
         # one order for all writers, else PostgreSQL finds deadlocks
-        return {_OUTCOMES: as_given(_values(each, self._is_sqlite) for each in sorted(outcomes, key=_place))}
+        return [_values(each, self._is_sqlite) for each in sorted(outcomes, key=_place)]
 
     async def record(self, connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
         """All in one statement. A reply that comes too late to count is kept as an event."""
         in_order = sorted(outcomes, key=_place)
         if bounced := [each for each in in_order if each.suppress]:
             await _suppress(connection, bounced, in_order)
-        recorded = frozenset((await connection.execute(self.statement, self.given(outcomes))).scalars())
+        recorded = await self.update.write(connection, self.given(outcomes))
         late = await _not_shown(connection, [each for each in in_order if each.token not in recorded])
         if late:
             await connection.execute(insert(event), [_late_reply(each) for each in late])
@@ -132,7 +132,7 @@ def _each(*states: DeliveryState) -> list[ColumnElement[str]]:
 
 
 def _record_in_hand(is_sqlite: bool) -> Update:
-    outcome = given_rows(_OUTCOMES, _COLUMNS, is_sqlite)
+    outcome = OneRow(_COLUMNS) if is_sqlite else given_rows(_OUTCOMES, _COLUMNS, is_sqlite)
     # a row that was ever in doubt may have arrived: it is never called rejected, failed or excluded
     got_none = _each(DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryState.EXCLUDED)
     uncertain = and_(delivery.c.doubted, outcome.c.state.in_(got_none))
@@ -150,5 +150,4 @@ def _record_in_hand(is_sqlite: bool) -> Update:
         .values(reason=case((excluded, literal(Exclusion.PLACEHOLDER_MISSING.value)), else_=delivery.c.reason))
         .values(state=becomes, attempts=delivery.c.attempts - 1 + outcome.c.used_up)
         .values(doubted=or_(delivery.c.doubted, becomes == DeliveryState.UNKNOWN))
-        .returning(delivery.c.token)
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, String, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, String, and_, case, func, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -11,6 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from serienmail.domain.delivery import StageKey
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import ALL_TOPICS
+from serienmail.storage.given import Given
 from serienmail.storage.tables import delivery, stage, suppression
 
 
@@ -24,7 +25,7 @@ def rows_of(key: StageKey) -> ColumnElement[bool]:
     return and_(delivery.c.mass_mail_id == key.mass_mail_id, delivery.c.stage == key.stage)
 
 
-def same_row(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+def same_row(one: Given, other: Given) -> ColumnElement[bool]:
     """Both are one delivery."""
     return and_(*(one.c[name] == other.c[name] for name in ("mass_mail_id", "stage", "seq")))
 

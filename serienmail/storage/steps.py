@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
-from sqlalchemy import URL, Dialect, Update, select, union_all
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import URL, Dialect, select, union_all
 
 from serienmail.domain.errors import DatabaseAway
+from serienmail.storage.given import Rows, RowsUpdate, as_given
 
-Updates = tuple[Update, ...]
-"""Each returns one text for each row that it writes."""
+Writes = Sequence[tuple[RowsUpdate, Rows]]
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
 _ASYNCPG_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # no common root
 _WAITS_FOR_THE_LOCK = 30.0
@@ -30,8 +29,8 @@ log = logging.getLogger(__name__)
 class Steps(Protocol):
     """A connection of its own, which is opened when it is needed."""
 
-    async def take(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
-        """What the updates returned, committed; DatabaseAway: perhaps committed. given: their parameters."""
+    async def take(self, writes: Writes) -> frozenset[str]:
+        """What the updates returned, committed; DatabaseAway: perhaps committed."""
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -55,11 +54,12 @@ class PostgresqlSteps:
         self._settings = dict(settings)
         self._connection: Any = None
         self._turn = asyncio.Lock()
-        self._statements: dict[Updates, tuple[str, Sequence[str], Mapping[str, Any]]] = {}
+        self._statements: dict[tuple[RowsUpdate, ...], tuple[str, Sequence[str], dict[str, Any]]] = {}
 
-    async def take(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
+    async def take(self, writes: Writes) -> frozenset[str]:
+        updates = tuple([update for update, _ in writes])
         text, order, constants = self._statements.get(updates) or self._compiled(updates)
-        values = {**constants, **given}
+        values = constants | {update.parameter: as_given(rows) for update, rows in writes}
         async with self._turn:
             try:
                 if self._connection is None or self._connection.is_closed():
@@ -80,37 +80,45 @@ class PostgresqlSteps:
             self._connection.terminate()
             self._connection = None
 
-    def _compiled(self, updates: Updates) -> tuple[str, Sequence[str], Mapping[str, Any]]:
-        written = [update.cte(f"step_{number}") for number, update in enumerate(updates)]
+    def _compiled(self, updates: tuple[RowsUpdate, ...]) -> tuple[str, Sequence[str], dict[str, Any]]:
+        written = [update.returning.cte(f"step_{number}") for number, update in enumerate(updates)]
         compiled = union_all(*(select(*each.c) for each in written)).compile(dialect=self._dialect)
         self._statements[updates] = str(compiled), compiled.positiontup or (), compiled.params
         return self._statements[updates]
 
 
 class SqliteSteps:
-    """All updates are one visit to a thread; each statement by itself visited it several times."""
+    """All updates are one visit to a thread; each statement by itself visited it several times.
+
+    What they returned is asked for only if they didn't write all rows, which is rare: a row that is returned costs as
+    much as one that is written.
+    """
 
     def __init__(self, url: URL) -> None:
         self._file = url.database or ":memory:"
-        self._dialect: Dialect = sqlite.dialect(paramstyle="named")
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._statements: dict[Updates, list[tuple[str, Mapping[str, Any]]]] = {}
 
-    async def take(self, updates: Updates, given: Mapping[str, str]) -> frozenset[str]:
-        statements = self._statements.get(updates) or self._compiled(updates)
+    async def take(self, writes: Writes) -> frozenset[str]:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._take, statements, given)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._take, writes)
         except sqlite3.Error as error:
             raise _failed(error) from error
 
-    def _take(self, statements: Sequence[tuple[str, Mapping[str, Any]]], given: Mapping[str, str]) -> frozenset[str]:
-        returned: list[str] = []
+    def _take(self, writes: Writes) -> frozenset[str]:
         connection = self._connection = self._connection or self._opened()
+        returned = [row[update.returns] for update, rows in writes for row in rows]
         with connection:  # commits, or rolls back
             _begin(connection)
-            for text, constants in statements:
-                returned += [row[0] for row in connection.execute(text, {**constants, **given})]
+            written = -connection.total_changes
+            for update, rows in writes:
+                connection.executemany(update.text, rows)
+            written += connection.total_changes
+            if written != len(returned):
+                connection.rollback()
+                _begin(connection)
+                asked = ((update.text_returning, row) for update, rows in writes for row in rows)
+                returned = [value for text, row in asked for (value,) in connection.execute(text, row)]
         return frozenset(returned)
 
     def _opened(self) -> sqlite3.Connection:
@@ -125,11 +133,6 @@ class SqliteSteps:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
             self._connection = None
         self._thread.shutdown()
-
-    def _compiled(self, updates: Updates) -> list[tuple[str, Mapping[str, Any]]]:
-        compiled = [update.compile(dialect=self._dialect) for update in updates]
-        self._statements[updates] = [(str(each), each.params) for each in compiled]
-        return self._statements[updates]
 
 
 def _begin(connection: sqlite3.Connection) -> None:

@@ -81,10 +81,12 @@ class Turns:
         shaped = await self._shaping.prepare(outcomes, (each.wish for each in wanted))
         if shaped or self._in_hand.refuse(wanted, outcomes) or any(outcome.suppress for outcome in outcomes):
             return [(None, turn) for turn in turns]
-        statements = self._outcomes.statement, self._claims.statement
-        given = self._outcomes.given(outcomes) | self._claims.given(wanted)
+        writes = (
+            (self._outcomes.update, self._outcomes.given(outcomes)),
+            (self._claims.update, self._claims.given(wanted)),
+        )
         try:
-            done = await self._database.write_in_one_step(statements, given)
+            done = await self._database.write_in_one_step(writes)
         except _AWAY:
             done = frozenset(await self._look_for(wanted) if wanted else ())
             if not done:  # it wasn't committed, or there is nothing to tell by; outcomes can be recorded twice

@@ -2,32 +2,67 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, null, update
+from sqlalchemy import FromClause, Integer, Text, case, null, update
+from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.errors import DatabaseAway
 from serienmail.storage.database import Database
-from serienmail.storage.tables import delivery, mass_mail, stage
+from serienmail.storage.given import OneRow, RowsUpdate, given_rows
+from serienmail.storage.tables import delivery, mass_mail
 from tests.builders import an_open_stage, states
 
-MASS_MAILS = update(mass_mail).values(name=bindparam("name", type_=mass_mail.c.name.type)).returning(mass_mail.c.name)
-DELIVERIES = update(delivery).values(state="sent", reply=bindparam("reply")).returning(delivery.c.address_key)
-IMPOSSIBLE = update(stage).values(number=null()).returning(stage.c.mass_mail_id)
-GIVEN = {"name": "Autumn", "reply": "250 ok"}
+NAMES: dict[str, TypeEngine[Any]] = {"name": Text()}
+REPLIES: dict[str, TypeEngine[Any]] = {"seq": Integer(), "reply": Text(), "address_key": Text()}
+AUTUMN = [{"name": "Autumn"}]
+
+
+def given(parameter: str, columns: dict[str, TypeEngine[Any]], database: Database) -> FromClause | OneRow:
+    return OneRow(columns) if database.is_sqlite else given_rows(parameter, columns, is_sqlite=False)
+
+
+def naming(database: Database) -> RowsUpdate:
+    """The mass mail; not "nameless", which the database doesn't take."""
+    row = given("names", NAMES, database)
+    name = case((row.c.name == "nameless", null()), else_=row.c.name)
+    named = update(mass_mail).where(row.c.name != "").values(name=name)
+    return RowsUpdate(named, "names", mass_mail.c.name, database.is_sqlite)
+
+
+def sending(database: Database) -> RowsUpdate:
+    """Deliveries that are pending."""
+    row = given("replies", REPLIES, database)
+    sent = update(delivery).where(delivery.c.seq == row.c.seq, delivery.c.state == "pending")
+    sent = sent.values(state="sent", reply=row.c.reply)
+    return RowsUpdate(sent, "replies", delivery.c.address_key, database.is_sqlite)
+
+
+def to(*persons: int) -> list[dict[str, Any]]:
+    return [{"seq": seq, "reply": "250 ok", "address_key": f"person{seq}@example.org"} for seq in persons]
 
 
 async def test_what_the_updates_return_is_committed(database: Database) -> None:
     await an_open_stage(database, 2)
-    returned = await database.write_in_one_step((MASS_MAILS, DELIVERIES), GIVEN)
+    returned = await database.write_in_one_step([(naming(database), AUTUMN), (sending(database), to(1, 2))])
     assert returned == {"Autumn", "person1@example.org", "person2@example.org"}
     assert await states(database) == ["sent", "sent"]
+
+
+async def test_rows_that_are_not_written_are_not_returned(database: Database) -> None:
+    await an_open_stage(database, 3)
+    assert await database.write_in_one_step([(sending(database), to(1))]) == {"person1@example.org"}
+    returned = await database.write_in_one_step([(sending(database), to(1, 2, 7)), (naming(database), AUTUMN)])
+    assert returned == {"person2@example.org", "Autumn"}
+    assert await database.write_in_one_step([(sending(database), to(1, 2)), (naming(database), [])]) == frozenset()
+    assert await states(database) == ["sent", "sent", "pending"]
 
 
 async def test_if_one_update_fails_none_is_kept_and_no_value_is_shown(database: Database) -> None:
     await an_open_stage(database, 2)
     with pytest.raises(DatabaseAway, match="didn't commit") as caught:
-        await database.write_in_one_step((MASS_MAILS, DELIVERIES, IMPOSSIBLE), GIVEN)
+        await database.write_in_one_step([(sending(database), to(1, 2)), (naming(database), [{"name": "nameless"}])])
     assert "example.org" not in str(caught.value)
     assert await states(database) == ["pending", "pending"]
 
@@ -35,8 +70,8 @@ async def test_if_one_update_fails_none_is_kept_and_no_value_is_shown(database: 
 async def test_after_a_failure_the_next_step_goes_on(database: Database) -> None:
     await an_open_stage(database, 1)
     with pytest.raises(DatabaseAway):
-        await database.write_in_one_step((MASS_MAILS,), {})
-    assert await database.write_in_one_step((DELIVERIES,), GIVEN) == {"person1@example.org"}
+        await database.write_in_one_step([(naming(database), [{"name": "nameless"}])])
+    assert await database.write_in_one_step([(sending(database), to(1))]) == {"person1@example.org"}
 
 
 async def test_a_step_waits_for_whoever_is_writing(database: Database) -> None:
@@ -44,7 +79,7 @@ async def test_a_step_waits_for_whoever_is_writing(database: Database) -> None:
     other = Database(database.url)
     async with other.write() as connection:
         await connection.execute(update(delivery).values(reply="451 later"))
-        step = asyncio.create_task(database.write_in_one_step((DELIVERIES,), GIVEN))
+        step = asyncio.create_task(database.write_in_one_step([(sending(database), to(1))]))
         done, _ = await asyncio.wait([step], timeout=0.1)
         assert not done
     assert await step == {"person1@example.org"}
@@ -53,11 +88,11 @@ async def test_a_step_waits_for_whoever_is_writing(database: Database) -> None:
 
 async def test_a_connection_that_was_lost_is_opened_anew(database: Database) -> None:
     await an_open_stage(database, 1)
-    await database.write_in_one_step((MASS_MAILS,), GIVEN)
+    await database.write_in_one_step([(naming(database), AUTUMN)])
     if not database.is_sqlite:  # a file has no server that could hang up
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         async with database.write() as connection:
             await connection.exec_driver_sql(f"{others} AND datname = current_database()")
         with suppress(DatabaseAway):  # it may have noticed already
-            await database.write_in_one_step((DELIVERIES,), GIVEN)
-    assert await database.write_in_one_step((DELIVERIES,), GIVEN) == {"person1@example.org"}
+            await database.write_in_one_step([(naming(database), AUTUMN)])
+    assert await database.write_in_one_step([(sending(database), to(1))]) == {"person1@example.org"}
