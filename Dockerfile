@@ -1,9 +1,9 @@
-FROM python:3.12-slim AS build
+FROM python:3.11-slim AS build
 WORKDIR /source
 COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
-FROM python:3.12-slim
+FROM python:3.11-slim
 RUN useradd --uid 10001 --create-home serienmail
 WORKDIR /app
 COPY constraints.txt worker.py ./
