@@ -1,5 +1,8 @@
 """Signed links: read back as written, and worthless otherwise."""
 
+import base64
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +21,13 @@ def test_a_token_is_read_back_as_it_was_written(kind: LinkKind, ref: MailRef) ->
     token = LINKS.token(kind, ref)
     assert len(token) == 36
     assert LINKS.read(kind, token) == ref
+
+
+@given(kind=st.sampled_from(LinkKind), ref=REFS)
+def test_a_token_ends_in_the_hmac_of_what_it_says(kind: LinkKind, ref: MailRef) -> None:
+    content = base64.urlsafe_b64decode(LINKS.token(kind, ref)[1:] + "=")
+    key = hmac.digest(OLD, f"serienmail {kind.name.lower()}".encode(), "sha256")
+    assert content[10:] == hmac.digest(key, content[:10], "sha256")[:16]
 
 
 def test_a_token_is_worth_nothing_as_another_kind() -> None:
