@@ -19,6 +19,7 @@ from serienmail.mailing.message import Mail, Mailbox, check_one_line, fixed_head
 from serienmail.mailing.mime import Attachment, InlineImage, Skeleton
 from serienmail.mailing.template import CompiledTemplate, Rendered, compile_template
 
+_WAY_OUT = b"List-Unsubscribe: <%b>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"  # RFC 8058
 _MOST_HEADERS = 16_384  # headers, the way out and the pixel: a bound, not a measure
 _LONGEST_LINK = 512  # an address of ours, encoded: a bound as well
 _MOST_ENCODED = 4  # of an octet: "=XX", and its part of the soft line ends
@@ -46,6 +47,8 @@ class MailBuilder:
         head = letterhead or Letterhead.of(account)
         signed = head.signed(template)
         self.template = compile_template(signed)
+        # Only the token differs, and tokens are of one length and alphabet: what is right for one mail is for all.
+        fixed_header("List-Unsubscribe", f"<{links.unsubscribe_url(MailRef(0, 0, 0))}>")
         self._links = links
         self._measured_links = sorted((measured_links or {}).values())
         self._sender = head.sender
@@ -90,8 +93,7 @@ class MailBuilder:
             date_header(int(claimed.dated_at.timestamp())),
             fixed_header("Message-ID", claimed.message_id),
             list_id_header(claimed.number, self._sender.domain),
-            fixed_header("List-Unsubscribe", f"<{variables['unsubscribe_url']}>"),
-            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            _WAY_OUT % variables["unsubscribe_url"].encode("ascii"),
         )
         skeleton = self._skeleton_of([*self._attachments, *personal]) if personal else self._skeleton
         envelope_id = claimed.message_id.removeprefix("<").partition("@")[0]

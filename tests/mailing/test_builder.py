@@ -159,7 +159,6 @@ def test_an_address_that_no_mail_can_carry_is_refused_without_naming_it() -> Non
     assert "no address" not in str(fault.value)
 
 
-
 def test_a_mail_is_signed_with_its_account_s_keys_and_the_signature_holds() -> None:
     private = Ed25519PrivateKey.generate()
     key = DkimKey(domain="example.com", selector="s1", private_key=private)
@@ -186,3 +185,11 @@ def test_a_provider_that_replaces_message_ids_gets_the_token_in_its_own_header()
     account = ACCOUNT.model_copy(update={"reference_header": 'X-MSYS-API: {"metadata": {"mail": "{token}"}}'})
     mail = message_from_bytes(built(account=account).data, policy=policy.default)
     assert mail["X-MSYS-API"] == f'{{"metadata": {{"mail": "{LINKS.token(LinkKind.MESSAGE, REF)}"}}}}'
+
+
+@pytest.mark.parametrize(
+    "base_url", ["https://mail.müller.example", "https://mail.example\r\nBcc: x", "https://m" * 120]
+)
+def test_a_web_address_that_no_header_can_hold_is_refused_before_the_first_mail(base_url: str) -> None:
+    with pytest.raises(TemplateFault, match="List-Unsubscribe"):
+        MailBuilder(TEMPLATE, ACCOUNT, Links(base_url, b"k" * 32), follow_up=False)
