@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from serienmail.domain.delivery import Claimed, StageKey
 from serienmail.domain.shaping import NotNow
 from serienmail.domain.states import DeliveryState
-from serienmail.storage.given import Given, OneRow, Rows, RowsUpdate, as_parameter, listed_rows
+from serienmail.storage.given import Given, OneRow, Rows, RowsUpdate, as_text, given_rows
 from serienmail.storage.loading import merge_fields
 from serienmail.storage.rows import same_row, stage_row, suppression_of
 from serienmail.storage.second_look import look_again
@@ -58,7 +58,7 @@ class Claims:
 
     def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        self.update = RowsUpdate(_take_as_read(is_sqlite), _WANTED, _COLUMNS, delivery.c.token, is_sqlite)
+        self.update = RowsUpdate(_take_as_read(is_sqlite), _WANTED, delivery.c.token, is_sqlite)
 
     def given(self, wanted: Sequence[Wanted]) -> Rows:
         """The update's rows. It returns the tokens of those that are claimed; others need ``claim``."""
@@ -102,15 +102,15 @@ def _values(wanted: Wanted, is_sqlite: bool) -> dict[str, Any]:
         "stage": job.key.stage,
         "seq": row.seq,
         "attempts": row.attempts,
-        "imported_at": as_parameter(row.imported_at, is_sqlite),
+        "imported_at": row.imported_at and as_text(row.imported_at, is_sqlite),
         "opted_in_only": job.opted_in_only,
-        "now": as_parameter(wanted.now, is_sqlite),
+        "now": as_text(wanted.now, is_sqlite),
         "token": wanted.token,
         "epoch": job.epoch,
         "template": job.template,
         "tracked": _tracked(wanted),
         "message_id": wanted.message_id,
-        "dated_at": as_parameter(row.dated_at or wanted.now, is_sqlite),
+        "dated_at": as_text(row.dated_at or wanted.now, is_sqlite),
     }
 
 
@@ -187,7 +187,7 @@ def _take_as_read(is_sqlite: bool) -> Update:
         free = exists().where(its_own, *_is_as_read(delivery, wanted))
         address = select(contact.c.email).where(contact.c.id == delivery.c.contact_id).scalar_subquery()
         return _claim(wanted, address).where(same_row(delivery, wanted), free)
-    locked = _locked(listed_rows(_WANTED, _COLUMNS))
+    locked = _locked(given_rows(_WANTED, _COLUMNS, is_sqlite))
     return _claim(locked, locked.c.email).where(same_row(delivery, locked))
 
 

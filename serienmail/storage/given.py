@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json  # a third of what json takes
 from sqlalchemy import Column, FromClause, Update, bindparam, cast, column, func, literal_column, select
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import WriteableColumnCollection
 from sqlalchemy.types import TypeEngine
@@ -28,13 +28,6 @@ def given_rows(parameter: str, columns: Mapping[str, TypeEngine[Any]], is_sqlite
     return records.table_valued(*typed).render_derived(name=parameter, with_types=True)
 
 
-def listed_rows(parameter: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    """On PostgreSQL, a list for each column as a table: its driver writes them several times as fast as JSON."""
-    lists = (bindparam(f"{parameter}_{name}", type_=ARRAY(kind)) for name, kind in columns.items())
-    typed = (column(name, kind) for name, kind in columns.items())
-    return func.unnest(*lists).table_valued(*typed).render_derived(name=parameter)
-
-
 class OneRow:
     """A given row on SQLite: its columns are the statement's parameters. Times in it are texts, as in JSON."""
 
@@ -49,27 +42,21 @@ Given = FromClause | OneRow
 
 
 class RowsUpdate:
-    """An update by given rows. PostgreSQL takes them all, as ``listed_rows``. SQLite takes one after the other: to read
+    """An update by given rows. PostgreSQL takes them all as one parameter. SQLite takes one after the other: to read
     a row from JSON costs it more than to write one.
     """
 
-    def __init__(
-        self, update: Update, parameter: str, columns: Iterable[str], returns: Column[str], is_sqlite: bool
-    ) -> None:
+    def __init__(self, update: Update, parameter: str, returns: Column[str], is_sqlite: bool) -> None:
         """returns: a column of what is written; it has the same value in the given row."""
         self.returning = update.returning(returns)
-        self._lists = [(name, f"{parameter}_{name}") for name in columns]
+        self.parameter = parameter
         self.returns = returns.name
         self.text, self.text_returning = (_text(update), _text(self.returning)) if is_sqlite else ("", "")
-
-    def lists(self, rows: Rows) -> dict[str, list[Any]]:
-        """The parameters on PostgreSQL."""
-        return {parameter: [row[name] for row in rows] for name, parameter in self._lists}
 
     async def write(self, connection: AsyncConnection, rows: Rows) -> frozenset[str]:
         """What it returned."""
         if not self.text:
-            return frozenset((await connection.execute(self.returning, self.lists(rows))).scalars())
+            return frozenset((await connection.execute(self.returning, {self.parameter: as_given(rows)})).scalars())
         written = [await connection.exec_driver_sql(self.text_returning, dict(row)) for row in rows]
         return frozenset(value for each in written for value in each.scalars())
 
@@ -82,11 +69,6 @@ def _text(update: Update) -> str:
 def as_given(rows: Iterable[Mapping[str, Any]]) -> str:
     """What ``given_rows`` reads. Times must be ``as_text``."""
     return to_json(list(rows)).decode()
-
-
-def as_parameter(at: datetime | None, is_sqlite: bool) -> datetime | str | None:
-    """A time in a row of a ``RowsUpdate``."""
-    return as_text(at, is_sqlite) if at and is_sqlite else at
 
 
 @lru_cache(maxsize=1024)  # the same few come with all mails of a moment, and of an import

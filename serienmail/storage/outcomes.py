@@ -26,7 +26,7 @@ from serienmail.domain.delivery import Outcome
 from serienmail.domain.exclusion import Exclusion
 from serienmail.domain.states import DeliveryState
 from serienmail.domain.suppression import Suppression, SuppressionReason
-from serienmail.storage.given import OneRow, Rows, RowsUpdate, as_parameter, listed_rows
+from serienmail.storage.given import OneRow, Rows, RowsUpdate, as_text, given_rows
 from serienmail.storage.rows import rows_of, same_row
 from serienmail.storage.suppressions import hold_off_erasures, suppress
 from serienmail.storage.tables import UtcDateTime, delivery, event
@@ -37,7 +37,7 @@ class Outcomes:
 
     def __init__(self, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        self.update = RowsUpdate(_record_in_hand(is_sqlite), _OUTCOMES, _COLUMNS, delivery.c.token, is_sqlite)
+        self.update = RowsUpdate(_record_in_hand(is_sqlite), _OUTCOMES, delivery.c.token, is_sqlite)
 
     def given(self, outcomes: Sequence[Outcome]) -> Rows:
         """The update's rows. It returns the tokens of those that count; others need ``record``."""
@@ -64,8 +64,8 @@ def _values(outcome: Outcome, is_sqlite: bool) -> dict[str, Any]:
         "state": outcome.state,
         "reply": outcome.reply,
         "used_up": outcome.used_up,
-        "next_try_at": as_parameter(outcome.next_try_at, is_sqlite),
-        "finished_at": None if outcome.state in _NOT_FINISHED else as_parameter(outcome.at, is_sqlite),
+        "next_try_at": outcome.next_try_at and as_text(outcome.next_try_at, is_sqlite),
+        "finished_at": None if outcome.state in _NOT_FINISHED else as_text(outcome.at, is_sqlite),
     }
 
 
@@ -132,7 +132,7 @@ def _each(*states: DeliveryState) -> list[ColumnElement[str]]:
 
 
 def _record_in_hand(is_sqlite: bool) -> Update:
-    outcome = OneRow(_COLUMNS) if is_sqlite else listed_rows(_OUTCOMES, _COLUMNS)
+    outcome = OneRow(_COLUMNS) if is_sqlite else given_rows(_OUTCOMES, _COLUMNS, is_sqlite)
     # a row that was ever in doubt may have arrived: it is never called rejected, failed or excluded
     got_none = _each(DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryState.EXCLUDED)
     uncertain = and_(delivery.c.doubted, outcome.c.state.in_(got_none))

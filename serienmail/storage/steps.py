@@ -15,7 +15,7 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import URL, Dialect, select, union_all
 
 from serienmail.domain.errors import DatabaseAway
-from serienmail.storage.given import Rows, RowsUpdate
+from serienmail.storage.given import Rows, RowsUpdate, as_given
 
 Writes = Sequence[tuple[RowsUpdate, Rows]]
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
@@ -59,9 +59,7 @@ class PostgresqlSteps:
     async def take(self, writes: Writes) -> frozenset[str]:
         updates = tuple([update for update, _ in writes])
         text, order, constants = self._statements.get(updates) or self._compiled(updates)
-        values = dict(constants)
-        for update, rows in writes:
-            values |= update.lists(rows)
+        values = constants | {update.parameter: as_given(rows) for update, rows in writes}
         async with self._turn:
             try:
                 if self._connection is None or self._connection.is_closed():

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.errors import DatabaseAway
 from serienmail.storage.database import Database
-from serienmail.storage.given import OneRow, RowsUpdate, listed_rows
+from serienmail.storage.given import OneRow, RowsUpdate, given_rows
 from serienmail.storage.tables import delivery, mass_mail
 from tests.builders import an_open_stage, states
 
@@ -20,7 +20,7 @@ AUTUMN = [{"name": "Autumn"}]
 
 
 def given(parameter: str, columns: dict[str, TypeEngine[Any]], database: Database) -> FromClause | OneRow:
-    return OneRow(columns) if database.is_sqlite else listed_rows(parameter, columns)
+    return OneRow(columns) if database.is_sqlite else given_rows(parameter, columns, is_sqlite=False)
 
 
 def naming(database: Database) -> RowsUpdate:
@@ -28,7 +28,7 @@ def naming(database: Database) -> RowsUpdate:
     row = given("names", NAMES, database)
     name = case((row.c.name == "nameless", null()), else_=row.c.name)
     named = update(mass_mail).where(row.c.name != "").values(name=name)
-    return RowsUpdate(named, "names", NAMES, mass_mail.c.name, database.is_sqlite)
+    return RowsUpdate(named, "names", mass_mail.c.name, database.is_sqlite)
 
 
 def sending(database: Database) -> RowsUpdate:
@@ -36,7 +36,7 @@ def sending(database: Database) -> RowsUpdate:
     row = given("replies", REPLIES, database)
     sent = update(delivery).where(delivery.c.seq == row.c.seq, delivery.c.state == "pending")
     sent = sent.values(state="sent", reply=row.c.reply)
-    return RowsUpdate(sent, "replies", REPLIES, delivery.c.address_key, database.is_sqlite)
+    return RowsUpdate(sent, "replies", delivery.c.address_key, database.is_sqlite)
 
 
 def to(*persons: int) -> list[dict[str, Any]]:
