@@ -15,9 +15,9 @@ async def beating(*details: Callable[[], int]) -> AsyncIterator[None]:
     """Beat while the block runs; details: counts that the Temporal UI shows, and that the next attempt can read."""
 
     async def beat() -> None:
-        while True:
-            activity.heartbeat(*(detail() for detail in details))
+        while True:  # the activity's start is the first sign of life
             await asyncio.sleep(INTERVAL)
+            activity.heartbeat(*(detail() for detail in details))
 
     task = asyncio.create_task(beat())
     try:

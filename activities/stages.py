@@ -88,7 +88,7 @@ class StageStart:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250. account: which sends.
+    """slice_size: rows a slice; None: 1 up to 500 recipients, else 250 to 500. account: which sends.
 
     in_doubt: what to do about mails whose answer was never seen. out: what an earlier plan said (Plan.out).
     """

@@ -201,7 +201,7 @@ def _is_as_read(row: FromClause, wanted: Given) -> list[ColumnElement[bool]]:
         contact.c.imported_at == wanted.c.imported_at,
         contact.c.address_key == row.c.address_key,
         or_(contact.c.opt_in, not_(wanted.c.opted_in_only)),
-        suppression_of(contact.c.address_key, mass_mail.c.topic).is_(null()),
+        suppression_of(row.c.address_key, mass_mail.c.topic).is_(null()),
     ]
 
 

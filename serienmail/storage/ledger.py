@@ -82,7 +82,7 @@ class Ledger:
     ) -> Plan:
         """Settle rows that were handed over too long ago, then say what is due.
 
-        slice_size: rows a slice; None: 1 for up to 500 recipients, so that each is an activity of its own, else 250.
+        slice_size: rows a slice; None: 1 up to 500 recipients, so that each is an activity of its own, else 250 to 500.
         traced: the relay's log may decide what is in doubt, so that it is worth waiting for.
         account: which sends; what its providers don't take now isn't due.
         resend: mails in doubt are due once more.

@@ -17,7 +17,10 @@ from serienmail.storage.tables import delivery
 
 PLANNED_SLICES = 200
 ONE_EACH_UP_TO = 500
-LARGE_SLICE = 250
+LEAST_SLICE, MOST_SLICE = 250, 500
+"""Each slice costs Temporal some 20 ms of a processor; its rows lie in memory while it waits for its turn."""
+SLICES_FOR_ALL = 40
+"""A stage has as many slices at least, so that several workers share them, before these are more than the least."""
 LOOKS_AGAIN = timedelta(minutes=1)
 TRACING = "mails in doubt are being looked for in the relay's log"
 
@@ -44,7 +47,7 @@ async def plan_stage(
     await settle(connection, key, now, undecided_since if resend else None)
     progress, _ = await _progress(connection, key, traced, holds)
     recipients = sum(progress.values()) - progress.get(DeliveryState.EXCLUDED, 0)
-    size = slice_size or (1 if recipients <= ONE_EACH_UP_TO else LARGE_SLICE)
+    size = slice_size or usual_slice(recipients)
     slices = await _due_slices(connection, key, size, now, holds)
     if slices:
         return Plan(slices=slices, progress=progress)
@@ -60,6 +63,13 @@ async def plan_stage(
     wake_at = min([hold.until for hold, _ in held] + ([wake_at] if wake_at else []), default=now)
     reason = _reason(progress, await _early(connection, key, now), held)
     return Plan(wake_at=wake_at, reason=reason, progress=progress)
+
+
+def usual_slice(recipients: int) -> int:
+    """Recipients for each send activity of a stage with so many."""
+    if recipients <= ONE_EACH_UP_TO:
+        return 1  # an activity of its own for each, which operators find by its number
+    return max(LEAST_SLICE, min(MOST_SLICE, recipients // SLICES_FOR_ALL))
 
 
 def is_held(holds: Sequence[Hold]) -> ColumnElement[bool]:

@@ -45,7 +45,8 @@ def ended_as(state: DeliveryState) -> ColumnElement[str]:
 def suppression_of(address_key: ColumnElement[Any], topic: ColumnElement[Any] | str) -> ScalarSelect[Any]:
     """Why this address gets no mass mail of this topic; NULL if it does. The entry for all topics comes first."""
     listed = and_(suppression.c.address_key == address_key, suppression.c.topic.in_([ALL_TOPICS, topic]))
-    return select(suppression.c.reason).where(listed).order_by(suppression.c.topic).limit(1).scalar_subquery()
+    found = select(suppression.c.reason).where(listed).order_by(suppression.c.topic).limit(1)
+    return found.correlate_except(suppression).scalar_subquery()
 
 
 class domain_of(FunctionElement[str]):  # used as a function

@@ -179,8 +179,8 @@ async def test_an_answer_ends_the_row_of_failures(sleepless: None) -> None:
 
 
 async def meet_an_outage(attempt: int, *heard: int) -> tuple[SliceResult | ServerUnreachable, tuple[int, ...]]:
-    """What an attempt makes of it, and its last heartbeat."""
-    env, beats = environment(attempt, *heard), list[tuple[int, ...]]()
+    """What an attempt makes of it, and the last heartbeat that the next one hears."""
+    env, beats = environment(attempt, *heard), [heard]
     env.on_heartbeat = lambda *details: beats.append(details)
     try:
         return await send(FakeLedger(3), FakePost(failing(ServerUnreachable("away"))), env), beats[-1]

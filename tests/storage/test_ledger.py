@@ -20,6 +20,7 @@ from serienmail.domain.delivery import (
 from serienmail.domain.errors import CommandRefused
 from serienmail.storage.database import Database
 from serienmail.storage.ledger import Ledger
+from serienmail.storage.planning import usual_slice
 from serienmail.storage.tables import event
 from serienmail.storage.tracking import Tracking
 from tests.builders import KEY, NOON, a_contact, a_job, a_ledger, a_person_opens, an_open_stage, claim, rows, states
@@ -230,6 +231,13 @@ async def test_more_recipients_go_in_slices_of_250_unless_told_otherwise(databas
     thirds = SliceRange(1, 250), SliceRange(251, 500), SliceRange(501, 501)
     assert (await ledger.plan(KEY, None, NOON)).slices == thirds
     assert (await ledger.plan(KEY, 300, NOON)).slices == (SliceRange(1, 300), SliceRange(301, 501))
+
+
+@pytest.mark.parametrize(
+    ("recipients", "size"), [(500, 1), (501, 250), (10_000, 250), (15_000, 375), (20_000, 500), (1_000_000, 500)]
+)
+def test_the_more_recipients_the_larger_their_slices_within_bounds(recipients: int, size: int) -> None:
+    assert usual_slice(recipients) == size
 
 
 async def test_slices_are_made_of_what_is_due(database: Database) -> None:
