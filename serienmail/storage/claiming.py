@@ -181,11 +181,12 @@ def _take_as_read(is_sqlite: bool) -> Update:
     """
     if is_sqlite:  # nobody else writes meanwhile
         wanted = OneRow(_COLUMNS)
-        its_own = and_(stage.c.mass_mail_id == delivery.c.mass_mail_id, stage.c.number == delivery.c.stage)
-        its_own = and_(its_own, mass_mail.c.id == delivery.c.mass_mail_id, contact.c.id == delivery.c.contact_id)
-        its_own = and_(its_own, stage.c.open, stage.c.epoch == wanted.c.epoch)
-        free = exists().where(its_own, *_is_as_read(delivery, wanted))
-        address = select(contact.c.email).where(contact.c.id == delivery.c.contact_id).scalar_subquery()
+        its_contact = contact.c.id == delivery.c.contact_id
+        its_mass_mail = mass_mail.c.id == delivery.c.mass_mail_id
+        its_stage = and_(stage.c.mass_mail_id == delivery.c.mass_mail_id, stage.c.number == delivery.c.stage)
+        is_open = and_(its_stage, stage.c.open, stage.c.epoch == wanted.c.epoch)
+        free = exists().where(is_open, its_mass_mail, its_contact, *_is_as_read(delivery, wanted))
+        address = select(contact.c.email).where(its_contact).scalar_subquery()
         return _claim(wanted, address).where(same_row(delivery, wanted), free)
     locked = _locked(given_rows(_WANTED, _COLUMNS, is_sqlite))
     return _claim(locked, locked.c.email).where(same_row(delivery, locked))
