@@ -38,9 +38,11 @@ def _conditions(run: Run) -> dict[str, object]:
 def of_series(series: str, runs: Sequence[Run]) -> Table:
     """A row for each run."""
     ratios = ("× baseline", "of the limit")
-    table = Table(series, "seconds", "mails/s", "µs CPU a mail", "MB", *ratios, "events", "lost", "twice")
+    headings = (series, "seconds", "mails/s", "µs CPU a mail", "MB", *ratios, "events", "lost", "twice")
+    table = Table(*headings, box=None, padding=(0, 1, 0, 0))  # all of it fits into 80 columns
     for column in table.columns:
         column.justify = "right"
+    table.columns[0].no_wrap = True
     for run in runs:
         result = run.result
         numbers = (result.seconds, result.mails_per_second, result.cpu_us_per_mail, result.rss_mb)
