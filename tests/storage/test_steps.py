@@ -1,7 +1,13 @@
 """Updates in one step of the driver: all of them or none, and on a new connection after a lost one."""
 
 import asyncio
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +15,7 @@ from sqlalchemy import FromClause, Integer, Text, case, null, update
 from sqlalchemy.types import TypeEngine
 
 from serienmail.domain.errors import DatabaseAway
+from serienmail.storage import steps
 from serienmail.storage.database import Database
 from serienmail.storage.given import OneRow, RowsUpdate, given_rows
 from serienmail.storage.tables import delivery, mass_mail
@@ -96,3 +103,45 @@ async def test_a_connection_that_was_lost_is_opened_anew(database: Database) -> 
         with suppress(DatabaseAway):  # it may have noticed already
             await database.write_in_one_step([(naming(database), AUTUMN)])
     assert await database.write_in_one_step([(sending(database), to(1))]) == {"person1@example.org"}
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Database]:
+    shutil.copy(migrated_sqlite, tmp_path / "serienmail.db")
+    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/serienmail.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which thread did each step, on a disk that is slow."""
+    used: list[str] = []
+
+    def slowly(connection: sqlite3.Connection, writes: steps.Writes) -> frozenset[str] | None:
+        used.append(threading.current_thread().name)
+        time.sleep(0.03)
+        return written(connection, writes)
+
+    written = steps._written
+    monkeypatch.setattr(steps, "_written", slowly)
+    return used
+
+
+async def test_a_slow_disk_holds_up_the_event_loop_once_and_then_a_thread(threads: list[str], sqlite: Database) -> None:
+    await an_open_stage(sqlite, 2)
+    assert await sqlite.write_in_one_step([(sending(sqlite), to(1))]) == {"person1@example.org"}
+    with pytest.raises(DatabaseAway):
+        await sqlite.write_in_one_step([(naming(sqlite), [{"name": "nameless"}])])
+    assert await sqlite.write_in_one_step([(sending(sqlite), to(1, 2))]) == {"person2@example.org"}
+    assert [name.partition("_")[0] for name in threads] == ["MainThread", "ledger", "ledger"]
+
+
+async def test_a_disk_that_was_slow_gets_another_try_in_the_event_loop(
+    threads: list[str], sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_STAYS_SLOW", 0.0)
+    await an_open_stage(sqlite, 2)
+    for person in (1, 2):
+        await sqlite.write_in_one_step([(sending(sqlite), to(person))])
+    assert threads == ["MainThread", "MainThread"]
