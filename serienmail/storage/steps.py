@@ -94,7 +94,8 @@ class PostgresqlSteps:
 
 class SqliteSteps:
     """All updates are one visit to the file, in the event loop: to a thread and back, a group of 20 mails waited longer
-    than the visit takes, 1.4 ms in the middle and 6 in 99 of 100. A disk that turns out slow is left to a thread.
+    than the visit takes, 1.4 ms in the middle and 6 in 99 of 100. A disk that turns out slow is left to a thread (ADR
+    0026).
 
     What they returned is asked for only if they didn't write all rows, which is rare: a row that is returned costs as
     much as one that is written.
@@ -123,9 +124,9 @@ class SqliteSteps:
         await _begin(self._connection)
         began = time.monotonic()
         if began < self._slow_until:
-            return await self._in_thread(_closing, self._connection, write, writes)
+            return await self._in_thread(_in_one_transaction, self._connection, write, writes)
         try:
-            return _closing(self._connection, write, writes)
+            return _in_one_transaction(self._connection, write, writes)
         finally:
             ended = time.monotonic()
             if ended - began > _SLOW:
@@ -148,7 +149,7 @@ class SqliteSteps:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
 
-def _closing(
+def _in_one_transaction(
     connection: sqlite3.Connection, write: Callable[[sqlite3.Connection, Writes], Answer], writes: Writes
 ) -> Answer:
     with connection:  # commits, or rolls back
