@@ -12,7 +12,7 @@ MACHINE = _STORAGE + "test_ledger_rules.py::test_whatever_happens_the_ledger_kee
 class Mutant:
     """rule: of docs/architecture.md's ledger. without: what is taken out, in words.
 
-    text: stands once in the file, and becomes instead. test: must fail then.
+    text: stands once in the file, and becomes instead. test: must fail then. on: the database it is run on.
     """
 
     rule: str
@@ -21,6 +21,7 @@ class Mutant:
     text: str
     instead: str
     test: str
+    on: str = "sqlite"
 
     def applied_to(self, root: Path) -> str:
         """The file's content with the fault; ValueError if the text doesn't stand there once."""
@@ -33,13 +34,24 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "claim", "the epoch isn't compared", "serienmail/storage/claiming.py",
-        "if each.job.epoch == epochs.get(each.job.key)]", "if each.job.key in epochs]",
+        "and_(its_stage, stage.c.open, stage.c.epoch == wanted.c.epoch)", "and_(its_stage, stage.c.open)",
         MACHINE,
     ),
     Mutant(
+        "claim", "the epoch isn't compared on PostgreSQL", "serienmail/storage/claiming.py",
+        "and_(its_stage, open_stage.c.epoch == wanted.c.epoch)", "its_stage",
+        MACHINE, on="postgresql",
+    ),
+    Mutant(
         "claim", "a closed stage isn't noticed", "serienmail/storage/claiming.py",
-        'stage.c.number == bindparam("number"), stage.c.open)', 'stage.c.number == bindparam("number"))',
-        MACHINE,
+        "and_(its_stage, stage.c.open, stage.c.epoch == wanted.c.epoch)",
+        "and_(its_stage, stage.c.epoch == wanted.c.epoch)",
+        _STORAGE + "test_claiming.py::test_neither_an_older_epoch_nor_a_closed_stage_claims_anything",
+    ),
+    Mutant(
+        "claim", "a closed stage isn't noticed on PostgreSQL", "serienmail/storage/claiming.py",
+        ".where(stage.c.open, theirs)", ".where(theirs)",
+        _STORAGE + "test_claiming.py::test_neither_an_older_epoch_nor_a_closed_stage_claims_anything", on="postgresql",
     ),
     Mutant(
         "claim", "the claim is rolled back instead of committed", "serienmail/storage/turns.py",
@@ -56,8 +68,9 @@ MUTANTS = (
     ),
     Mutant(
         "claim", "the index on the address isn't unique",
-        "serienmail/storage/migrations/versions/0001_the_first_tables.py",
-        "'address_key'], unique=True", "'address_key'], unique=False",
+        "serienmail/storage/migrations/versions/0019_index_by_address.py",
+        "unique=True,\n                    sqlite_where=sa.text(\"reason = ''\")",
+        "unique=False,\n                    sqlite_where=sa.text(\"reason = ''\")",
         _STORAGE + "test_loading.py::test_the_database_itself_refuses_two_rows_of_a_stage_with_one_address",
     ),
     Mutant(
@@ -108,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         "word", "*send again* reaches mails in doubt", "serienmail/storage/reopening.py",
-        "in_(got_none), ~delivery.c.doubted)", "in_([*got_none, DeliveryState.UNKNOWN]))",
+        "in_(got_none), ~delivery.c.doubted)", "in_(got_none := [*got_none, DeliveryState.UNKNOWN]))",
         _STORAGE + "test_reopening.py::test_failed_and_rejected_mails_are_due_again_and_sent_or_doubtful_ones_never",
     ),
     Mutant(
